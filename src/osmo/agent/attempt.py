@@ -1,0 +1,104 @@
+"""Puts together what takes part in one attempt, starts the command or finds it running, and lets the loop go."""
+
+import signal
+from collections.abc import Mapping
+from queue import SimpleQueue
+
+from osmo.agent import files
+from osmo.agent.child import Child, missing_command
+from osmo.agent.config import TaskConfig
+from osmo.agent.loop import Attempt, Durable, Events, Patience
+from osmo.agent.output import Follower
+from osmo.agent.saver import Saver
+from osmo.agent.say import Narrator
+from osmo.agent.signals import queued
+from osmo.agent.status import StatusBoard
+from osmo.checkpoint.budget import ByteBudget, suitable_total
+from osmo.checkpoint.events import Event
+from osmo.checkpoint.manifest import Writer
+from osmo.checkpoint.stream import Settings, Stream
+from osmo.clock import Clock
+from osmo.errors import OsmoError
+from osmo.logs.write import LogWriter
+from osmo.rundir import records
+from osmo.rundir.identity import host
+from osmo.rundir.paths import AttemptDir, RunDir
+from osmo.spec.checkpoint import CheckpointEntry
+from osmo.states import COULD_NOT_START, State
+from osmo.store.open import open_store
+
+
+def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], clock: Clock) -> State:
+    """The attempt from where it stands to its end. Returns the state that it ended in."""
+    status = records.read(where.status)
+    if status is not None and (state := State(status["state"])).over:
+        return state
+    events: Events = SimpleQueue()
+    log = LogWriter(where.log, config.task, config.attempt, clock)
+    board = StatusBoard(where, config.streams, clock)
+    with queued(events, signal.SIGTERM, signal.SIGINT):
+        try:
+            child = Child.find(where) or _start(where, config, environ, board, log)
+        except (OsmoError, OSError) as error:
+            log.ours(f"Could not start: {error}")
+            board.enter(State.FAILED_START_ERROR, exit_code=COULD_NOT_START, message=str(error))
+            return board.state
+        board.enter(State.RUNNING)
+        budget = ByteBudget(suitable_total())
+        savers = [
+            _saver(place, entries, config, environ, log, board, events, clock, budget)
+            for place, entries in enumerate(config.streams)
+        ]
+        follower = Follower(where, log, clock)
+        follower.start()
+        for saver in savers:
+            saver.start()
+        patience = Patience(config.limits.grace_s, config.limits.final_timeout_s)
+        cancel = RunDir(where.path.parents[2]).cancel
+        return Attempt(child, savers, follower, board, log, clock, events, cancel.exists, patience).run().state
+
+
+def _start(
+    where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], board: StatusBoard, log: LogWriter
+) -> Child:
+    """Start the command. Raises OsmoError or OSError if it cannot be started."""
+    board.enter(State.INITIALIZING)
+    for note in config.notes:
+        log.ours(note)
+    environment = {"PYTHONUNBUFFERED": "1", **environ, **config.environment}
+    command = config.command or ("true",)
+    if (why := missing_command(command, environment, config.cwd)) is not None:
+        raise OsmoError(why)
+    files.write(config.files)
+    where.data.mkdir(mode=0o700, exist_ok=True)
+    return Child.start(where, command, environment, config.cwd)
+
+
+def _saver(
+    place: int,
+    entries: tuple[CheckpointEntry, ...],
+    config: TaskConfig,
+    environ: Mapping[str, str],
+    log: LogWriter,
+    board: StatusBoard,
+    events: Events,
+    clock: Clock,
+    budget: ByteBudget,
+) -> Saver:
+    """The thread of one stream, and where its news go: into the log and onto the board."""
+    writer = Writer(config.run, config.run_id, config.task, config.attempt, host())
+    narrator = Narrator(entries[0].path, entries[0].url, log, clock)
+
+    def report(event: Event) -> None:
+        narrator(event)
+        board.happened(place, event)
+
+    settings = Settings(settle_s=min(config.limits.settle_s, *(entry.frequency_s for entry in entries)))
+    stream = Stream(entries, writer, lambda: open_store(entries[0].url, environ), report, clock, budget, settings)
+    return Saver(
+        stream,
+        clock,
+        failed=report,
+        due=lambda seconds: board.due(place, seconds),
+        done=lambda: events.put(Durable(place)),
+    )

@@ -1,0 +1,76 @@
+"""What the agent is to do, as the runner wrote it down."""
+
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from osmo.errors import RunDirectoryError
+from osmo.rundir.records import Record
+from osmo.spec.checkpoint import CheckpointEntry
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """A file to be made before the command starts.
+
+    contents: base64. replace: what is there now was made by osmo and may be replaced.
+    """
+
+    path: str
+    contents: str
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """final_timeout_s: how long nothing may become durable at the end. grace_s: between TERM and KILL."""
+
+    final_timeout_s: float
+    grace_s: float
+    settle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskConfig:
+    """One attempt of one task. `command` is empty for a task that only checkpoints. `notes` go into the log first."""
+
+    run_id: str
+    run: str
+    task: str
+    attempt: int
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    cwd: str
+    files: tuple[FileSpec, ...]
+    entries: tuple[CheckpointEntry, ...]
+    limits: Limits
+    notes: tuple[str, ...] = ()
+
+    @property
+    def streams(self) -> tuple[tuple[CheckpointEntry, ...], ...]:
+        """The entries, those of the same path and url together: they share one stream and one writer."""
+        streams: dict[tuple[str, str], list[CheckpointEntry]] = {}
+        for entry in self.entries:
+            streams.setdefault((entry.path, entry.url), []).append(entry)
+        return tuple(map(tuple, streams.values()))
+
+    def record(self) -> Record:
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def read(cls, record: Record | None) -> Self:
+        """Raises RunDirectoryError if this version cannot read it."""
+        if record is None or record.get("format") != FORMAT:
+            raise RunDirectoryError("task.json is missing, or of another version of osmo")
+        values = {name: value for name, value in record.items() if name != "format"}
+        return cls(
+            **values
+            | {
+                "command": tuple(values["command"]),
+                "files": tuple(FileSpec(**file) for file in values["files"]),
+                "entries": tuple(CheckpointEntry(**entry) for entry in values["entries"]),
+                "limits": Limits(**values["limits"]),
+                "notes": tuple(values["notes"]),
+            }
+        )

@@ -1,0 +1,183 @@
+"""One attempt from start to end. One thread decides; the others put events."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from queue import Empty, SimpleQueue
+
+from osmo.agent.child import Child
+from osmo.agent.output import Follower
+from osmo.agent.saver import Last, Saver
+from osmo.agent.status import StatusBoard
+from osmo.checkpoint.manifest import Trigger
+from osmo.clock import Clock
+from osmo.logs.write import LogWriter
+from osmo.states import PREEMPTED, STORE_FAILED, State
+
+_TICK_S = 0.2
+
+
+class Cause(Enum):
+    """Why the attempt ends."""
+
+    ITSELF = "itself"
+    CANCELED = "canceled"
+    PREEMPTED = "preempted"
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """A stream's last checkpoint is in the store."""
+
+    place: int
+
+
+Event = signal.Signals | Durable
+Events = SimpleQueue[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How an attempt ended."""
+
+    state: State
+    exit_code: int
+    message: str
+
+
+def conclude(cause: Cause, code: int, lost: str) -> Conclusion:
+    """code: the command's own. lost: what is not in the store and how to bring it there, empty if everything is."""
+    also = f". {lost}" if lost else ""
+    if cause is Cause.CANCELED:
+        return Conclusion(State.FAILED_CANCELED, code, "canceled by the user" + also)
+    if cause is Cause.PREEMPTED:
+        return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also)
+    if code:
+        how = f"killed by {signal.Signals(code - 128).name}" if code - 128 in _SIGNALS else f"exit code {code}"
+        return Conclusion(State.FAILED, code, f"the command ended with {how}" + also)
+    if lost:
+        return Conclusion(State.FAILED, STORE_FAILED, lost)
+    return Conclusion(State.COMPLETED, 0, "")
+
+
+_SIGNALS = {int(number) for number in signal.Signals}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """grace_s: between TERM and KILL. final_timeout_s: how long nothing may become durable at the end."""
+
+    grace_s: float
+    final_timeout_s: float
+
+
+class Attempt:
+    """Follows a command to its end and sees to its last checkpoints.
+
+    canceled: whether the user asked for the end. The savers and the follower run already.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        savers: list[Saver],
+        follower: Follower,
+        board: StatusBoard,
+        log: LogWriter,
+        clock: Clock,
+        events: Events,
+        canceled: Callable[[], bool],
+        patience: Patience,
+    ) -> None:
+        self._child = child
+        self._savers = savers
+        self._follower = follower
+        self._board = board
+        self._log = log
+        self._clock = clock
+        self._events = events
+        self._canceled = canceled
+        self._patience = patience
+
+    def run(self) -> Conclusion:
+        """Returns when everything is over; the board knows it by then."""
+        cause, code = self._follow()
+        for saver in self._savers:
+            saver.stop()
+        code = self._end_group(code)
+        self._follower.finish()
+        self._board.facts(exit_code=code)
+        self._log.ours(f"The command has ended with exit code {code}")
+        lost = self._save(Trigger.PREEMPT if cause is Cause.PREEMPTED else Trigger.FINAL, code)
+        for stream in self._board.seen_nothing():
+            self._log.ours(f"Nothing was ever checkpointed: {stream.why_nothing}")
+        ending = conclude(cause, code, lost)
+        if ending.message:
+            self._log.ours(ending.message[0].upper() + ending.message[1:])
+        self._board.enter(ending.state, exit_code=ending.exit_code, message=ending.message)
+        return ending
+
+    def _follow(self) -> tuple[Cause, int | None]:
+        """Until the command has ended, or has to end: then its exit code is None."""
+        while True:
+            event = self._next_event()
+            if (code := self._child.ended()) is not None:
+                return Cause.ITSELF, code
+            if self._canceled():
+                return Cause.CANCELED, None
+            if isinstance(event, signal.Signals):
+                return Cause.PREEMPTED, None
+
+    def _end_group(self, code: int | None) -> int:
+        """TERM to all that is left of the command's group, its grace, KILL. Returns the command's exit code."""
+        if self._child.group_alive():
+            if code is not None:
+                self._log.ours("The command has ended, some processes that it started have not: they are asked to end")
+            self._child.signal(signal.SIGTERM)
+            if not self._group_ends_within(self._patience.grace_s):
+                self._log.ours(f"Still running {self._patience.grace_s:g} s later: killed")
+                self._child.signal(signal.SIGKILL)
+                self._group_ends_within(float("inf"))
+        while code is None:
+            self._next_event()
+            code = self._child.ended()
+        return code
+
+    def _group_ends_within(self, seconds: float) -> bool:
+        deadline = self._clock.monotonic() + seconds
+        while self._child.group_alive():
+            if self._clock.monotonic() > deadline:
+                return False
+            self._next_event()
+        return True
+
+    def _save(self, trigger: Trigger, code: int) -> str:
+        """The last checkpoint of each stream. What is not in the store when patience ends, and how to get it there."""
+        for saver in self._savers:
+            saver.finish(Last(trigger, code))
+        open_places = set(range(len(self._savers)))
+        began = self._clock.monotonic()
+        while open_places:
+            if isinstance(event := self._next_event(), Durable):
+                open_places.discard(event.place)
+                self._board.final(event.place)
+                continue
+            quiet_since = max(began, *(self._savers[place].stream.flowed_at for place in open_places))
+            if self._clock.monotonic() - quiet_since > self._patience.final_timeout_s:
+                break
+        return "; ".join(_by_hand(self._savers[place]) for place in sorted(open_places))
+
+    def _next_event(self) -> Event | None:
+        try:
+            return self._events.get(timeout=_TICK_S)
+        except Empty:
+            return None
+
+
+def _by_hand(saver: Saver) -> str:
+    stream = saver.stream
+    return (
+        f"the last checkpoint of {stream.path} is not in {stream.url}; the files are still on this machine: "
+        f"upload them by hand with `{stream.upload_command}`"
+    )

@@ -1,0 +1,78 @@
+"""Following the command's output: from the file into the log, line by line, and out of the file again."""
+
+import ctypes
+import os
+import threading
+
+from osmo.clock import Clock
+from osmo.logs.split import Splitter
+from osmo.logs.write import LogWriter
+from osmo.rundir.paths import AttemptDir
+
+_CHUNK = 256 * 1024
+_PUNCH_EVERY = 64 * 1024
+_IDLE_S = 0.1
+_KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02  # linux/falloc.h
+
+
+class Follower(threading.Thread):
+    """Takes over what the command prints. What was taken over leaves the disk, where the filesystem can do that."""
+
+    def __init__(self, attempt: AttemptDir, log: LogWriter, clock: Clock) -> None:
+        super().__init__(name="output", daemon=True)
+        self._path = attempt.output
+        self._log = log
+        self._clock = clock
+        self._splitter = Splitter()
+        self._last = threading.Event()
+        self._offset = 0
+        self._punched = 0
+        self._fallocate = _fallocate()
+
+    def finish(self) -> None:
+        """The command has ended: take what is left, then return."""
+        self._last.set()
+        self.join()
+
+    def run(self) -> None:
+        with open(self._path, "r+b", buffering=0) as file:
+            file.seek(self._start(file.fileno()))
+            self._offset = self._punched = file.tell()
+            while True:
+                last = self._last.is_set()
+                while data := file.read(_CHUNK):
+                    self._offset += len(data)
+                    self._log.of_task(self._splitter.feed(data, self._clock.monotonic()))
+                    self._punch(file.fileno())
+                self._log.of_task(self._splitter.overdue(self._clock.monotonic()))
+                if last:
+                    self._log.of_task(self._splitter.end())
+                    return
+                self._clock.wait(self._last, _IDLE_S)
+
+    @staticmethod
+    def _start(descriptor: int) -> int:
+        """Where an agent before us stopped: what it took over is a hole."""
+        try:
+            return os.lseek(descriptor, 0, os.SEEK_DATA)
+        except OSError:  # empty, or nothing but a hole
+            return os.lseek(descriptor, 0, os.SEEK_END)
+
+    def _punch(self, descriptor: int) -> None:
+        whole = self._offset - self._offset % 4096
+        if self._fallocate is None or whole - self._punched < _PUNCH_EVERY:
+            return
+        result = self._fallocate(
+            descriptor,
+            _KEEP_SIZE_PUNCH_HOLE,
+            ctypes.c_longlong(self._punched),
+            ctypes.c_longlong(whole - self._punched),
+        )
+        if result:
+            self._fallocate = None  # not on this filesystem
+        self._punched = whole
+
+
+def _fallocate() -> "ctypes._NamedFuncPointer | None":
+    """The system call, where there is one (Linux)."""
+    return getattr(ctypes.CDLL(None), "fallocate", None)

@@ -1,0 +1,128 @@
+"""One stream's thread: runs its cycles when they are due, and the last one when it is told to."""
+
+import random
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from osmo.checkpoint.events import Failed
+from osmo.checkpoint.manifest import Trigger
+from osmo.checkpoint.schedule import Schedule, look_again_s
+from osmo.checkpoint.stream import Stream
+from osmo.clock import Clock
+from osmo.errors import StoreError
+from osmo.spec.checkpoint import CheckpointEntry
+
+_LAST_RETRIES_EVERY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """How the last cycle is to be made."""
+
+    trigger: Trigger
+    exit_code: int
+
+
+class Saver(threading.Thread):
+    """Checkpoints one stream until `finish` and the last cycle after it.
+
+    failed: told of each failed cycle. due: told in how many seconds the next cycle begins. done: called once, when
+    the last checkpoint is durable.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        clock: Clock,
+        failed: Callable[[Failed], None],
+        due: Callable[[float], None],
+        done: Callable[[], None],
+    ) -> None:
+        super().__init__(name=f"saver {stream.name}", daemon=True)
+        self.stream = stream
+        self._clock = clock
+        self._failed = failed
+        self._due = due
+        self._done = done
+        self._stop = threading.Event()
+        self._last: Last | None = None
+        self._last_given = threading.Event()
+        self._never = threading.Event()
+        now = clock.monotonic()
+        self._schedules = {entry: Schedule.starting(entry.frequency_s, now) for entry in stream.entries}
+        self._failures = 0
+        self._look_again: dict[CheckpointEntry, float] = {}
+
+    def stop(self) -> None:
+        """The command is about to end: begin nothing new. What is being uploaded goes on."""
+        self._stop.set()
+
+    def finish(self, last: Last) -> None:
+        """The command has ended: make the last checkpoint, however often it takes."""
+        self._last = last
+        self._last_given.set()
+        self._stop.set()
+
+    def run(self) -> None:
+        while not self._clock.wait(self._stop, self._announced()):
+            now = self._clock.monotonic()
+            due = [entry for entry, schedule in self._schedules.items() if schedule.due <= now]
+            again = [entry for entry, at in self._look_again.items() if at <= now and entry not in due]
+            if due or again:
+                self._periodic(due, again)
+        self._last_given.wait()
+        self._finally()
+
+    def _periodic(self, due: list[CheckpointEntry], again: list[CheckpointEntry]) -> None:
+        outcome = self._cycle((*due, *again), Trigger.INTERVAL, None)
+        now = self._clock.monotonic()
+        for entry in (*due, *again):
+            self._look_again.pop(entry, None)
+        if isinstance(outcome, StoreError):
+            self._failures += 1
+            for entry in (*due, *again):  # a second look that failed is a failed cycle, too
+                self._schedules[entry] = self._schedules[entry].after_failure(now, random.random())
+            self._failed(Failed(outcome, self._failures, self._wake_at() - now))
+            return
+        self._failures = 0
+        for entry in due:
+            self._schedules[entry] = self._schedules[entry].after_end(now)
+        if outcome:
+            for entry in (*due, *again):
+                self._look_again[entry] = now + look_again_s(entry.frequency_s)
+
+    def _finally(self) -> None:
+        assert self._last is not None
+        schedule = Schedule(_LAST_RETRIES_EVERY_S, self._clock.monotonic())
+        while isinstance(
+            error := self._cycle(self.stream.entries, self._last.trigger, self._last.exit_code), StoreError
+        ):
+            now = self._clock.monotonic()
+            schedule = schedule.after_failure(now, random.random())
+            self._failed(Failed(error, schedule.failures, schedule.due - now))
+            self._clock.wait(self._never, schedule.due - now)
+        self._done()
+
+    def _cycle(
+        self, entries: tuple[CheckpointEntry, ...], trigger: Trigger, exit_code: int | None
+    ) -> bool | StoreError:
+        """Whether files wait for their writers; or what went wrong."""
+        try:
+            return self.stream.cycle(entries, trigger, self._stop, exit_code=exit_code)
+        except StoreError as error:
+            return error
+        except Exception as error:  # noqa: BLE001  # ours to mend; meanwhile the other checkpoints go on
+            traceback.print_exc(file=sys.stderr)
+            return StoreError(f"a fault in osmo itself: {type(error).__name__}: {error}")
+
+    def _announced(self) -> float:
+        """Seconds until something is due."""
+        seconds = max(0.0, self._wake_at() - self._clock.monotonic())
+        self._due(seconds)
+        return seconds
+
+    def _wake_at(self) -> float:
+        return min([*(schedule.due for schedule in self._schedules.values()), *self._look_again.values()])

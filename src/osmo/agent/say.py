@@ -1,0 +1,111 @@
+"""What is said in the log about a stream's checkpoints."""
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Progressed, Unchanged
+from osmo.clock import Clock
+from osmo.logs import line
+from osmo.logs.progress import progress, size
+from osmo.logs.write import LogWriter
+
+_NAMES_IN_A_LINE = 3
+_STILL_HERE_S = 3600.0
+
+
+class Narrator:
+    """Turns one stream's events into log lines. The four lines of OSMO's own page come for every upload; an idle cycle
+    says nothing after the first, but for one line an hour."""
+
+    def __init__(self, path: str, url: str, log: LogWriter, clock: Clock) -> None:
+        self._path = path
+        self._url = url
+        self._log = log
+        self._clock = clock
+        self._summary = ""
+        self._number = 0
+        self._committed_at = 0.0
+        self._spoke_at: float | None = None
+        self._known_problems: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Begun():
+                self._log.ours(line.begins(self._path, self._url))
+            case Progressed():
+                self._log.ours(progress(event.done, event.total, event.seconds, event.path))
+            case Committed():
+                self._committed(event)
+            case Finished():
+                self._log.ours(line.finished(self._path, self._url))
+                if self._summary:
+                    self._log.ours(self._summary)
+                    self._summary = ""
+            case Unchanged():
+                self._unchanged(event)
+            case Failed():
+                self._failed(event)
+
+    def _committed(self, event: Committed) -> None:
+        self._number = event.number
+        self._committed_at = self._spoke_at = self._clock.monotonic()
+        self._say_problems(event.problems)
+        total = sum(saved.record.size for saved in event.saved.values())
+        parts = [
+            f"{_files(len(event.saved))}, {size(total)}",
+            f"uploaded {_files(event.sent_files)}, {size(event.sent_size)} in {event.seconds:.1f} s",
+        ]
+        if event.deferred:
+            parts.append(f"kept as before while being written: {_names(event.deferred)}")
+        if event.left_out:
+            parts.append(f"left out while being written: {_names(event.left_out)}")
+        if event.gone:
+            parts.append(f"{_files(event.gone)} gone")
+        summary = f"Checkpoint {event.number}: {'; '.join(parts)}"
+        if event.sent_files or any(saved.record for saved in event.saved.values()):
+            self._log.ours(line.uploaded(self._clock.now()))
+        self._summary = summary
+
+    def _unchanged(self, event: Unchanged) -> None:
+        self._say_problems(event.problems)
+        now = self._clock.monotonic()
+        if self._spoke_at is not None and now - self._spoke_at < _STILL_HERE_S:
+            return
+        first, self._spoke_at = self._spoke_at is None, now
+        if not event.exists:
+            self._log.ours(f"{self._path} is not there{' yet' if first else ''}; nothing to checkpoint")
+        elif event.moving:
+            self._log.ours(f"{self._path}: {_files(event.moving)} being written; nothing to checkpoint yet")
+        elif not event.files:
+            self._log.ours(f"{self._path}: no file to checkpoint yet")
+        elif self._number:
+            age = timedelta(seconds=round(now - self._committed_at))
+            self._log.ours(f"{self._path}: nothing has changed; checkpoint {self._number} is {age} old")
+
+    def _failed(self, event: Failed) -> None:
+        hint = f" {event.error.hint}" if event.error.hint else ""
+        self._log.ours(
+            f"Checkpointing data from {self._path} to {self._url} failed: {event.error}.{hint}"
+            f" The task goes on; next try in {max(0.0, event.retry_s):.0f} s"
+        )
+
+    def _say_problems(self, problems: Mapping[str, str]) -> None:
+        """Each once; said again when it came back."""
+        new = {name: why for name, why in problems.items() if name not in self._known_problems}
+        self._known_problems = set(problems)
+        for name, why in list(new.items())[: 3 * _NAMES_IN_A_LINE]:
+            self._log.ours(f"Not in the checkpoint: {os.path.join(self._path.removesuffix('/*'), name)}: {why}")
+        if len(new) > 3 * _NAMES_IN_A_LINE:
+            self._log.ours(f"Not in the checkpoint: {len(new) - 3 * _NAMES_IN_A_LINE} more")
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _names(names: Iterable[str]) -> str:
+    first, *others = list(names)
+    shown = [first, *others[: _NAMES_IN_A_LINE - 1]]
+    more = len(others) + 1 - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

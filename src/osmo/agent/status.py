@@ -1,0 +1,166 @@
+"""What the agent tells the world: one record, replaced whole whenever something happens."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from osmo.checkpoint.events import Committed, Event, Failed, Unchanged
+from osmo.clock import Clock
+from osmo.rundir import records
+from osmo.rundir.paths import AttemptDir
+from osmo.spec.checkpoint import CheckpointEntry
+from osmo.states import NEXT, State
+
+_NAMES_KEPT = 100
+
+
+@dataclass(slots=True)
+class StreamStatus:
+    """One stream, as `osmo workflow query` shows it. Moments are ISO 8601, UTC."""
+
+    path: str
+    url: str
+    regexes: list[str]
+    frequencies_s: list[float]
+    checkpoint: int | None = None
+    checkpointed: str | None = None
+    looked: str | None = None
+    files: int = 0
+    size: int = 0
+    uploaded_files: int = 0
+    uploaded_size: int = 0
+    seen: bool = False
+    exists: bool = False
+    moving: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    failures: int = 0
+    error: str | None = None
+    next_due: str | None = None
+    final: bool = False
+
+    @property
+    def why_nothing(self) -> str:
+        """Why no file was ever found."""
+        if not self.exists:
+            return f"{self.path} was never there"
+        if any(self.regexes):
+            return f"no file in {self.path} ever matched {' or '.join(map(repr, self.regexes))}"
+        return f"there was never a file in {self.path}"
+
+
+class StatusBoard:
+    """Keeps `status.json` and the `saved-N.json` of each stream. A write that fails is dropped and counted."""
+
+    def __init__(self, attempt: AttemptDir, streams: Iterable[tuple[CheckpointEntry, ...]], clock: Clock) -> None:
+        self._attempt = attempt
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._streams = [
+            StreamStatus(
+                path=entries[0].path,
+                url=entries[0].url,
+                regexes=[entry.regex for entry in entries],
+                frequencies_s=[entry.frequency_s for entry in entries],
+            )
+            for entries in streams
+        ]
+        self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": ""}
+        self.dropped = 0
+
+    @property
+    def state(self) -> State:
+        return State(self._record["state"])
+
+    def enter(self, state: State, **facts: Any) -> None:
+        """Move to another state. Raises ValueError for a move that is not legal."""
+        with self._lock:
+            if state not in NEXT[self.state]:
+                raise ValueError(f"{self.state} cannot become {state}")
+            now = self._clock.now().isoformat()
+            moment = {"ended": now} if state.over else {"started": now} if state is State.RUNNING else {}
+            self._record |= {"state": state, **moment, **facts}
+            self._write()
+
+    def facts(self, **facts: Any) -> None:
+        """Set other fields of the record."""
+        with self._lock:
+            self._record |= facts
+            self._write()
+
+    def due(self, place: int, seconds: float | None) -> None:
+        """Stream number `place` has its next cycle in `seconds`."""
+        with self._lock:
+            moment = None if seconds is None else self._clock.now() + timedelta(seconds=seconds)
+            self._streams[place].next_due = _iso(moment)
+            self._write()
+
+    def final(self, place: int) -> None:
+        """Stream number `place` has its last checkpoint in the store."""
+        with self._lock:
+            self._streams[place].final = True
+            self._streams[place].next_due = None
+            self._write()
+
+    def seen_nothing(self) -> list[StreamStatus]:
+        """The streams of which no file was ever found."""
+        return [stream for stream in self._streams if not stream.seen]
+
+    def happened(self, place: int, event: Event) -> None:
+        """Take down what a stream reported."""
+        stream = self._streams[place]
+        with self._lock:
+            match event:
+                case Committed():
+                    stream.checkpoint = event.number
+                    stream.checkpointed = stream.looked = _iso(self._clock.now())
+                    stream.files = len(event.saved)
+                    stream.size = sum(saved.record.size for saved in event.saved.values())
+                    stream.uploaded_files += event.sent_files
+                    stream.uploaded_size += event.sent_size
+                    stream.moving = len(event.deferred) + len(event.left_out)
+                    stream.seen = stream.seen or bool(event.saved or stream.moving)
+                    stream.exists = True
+                    self._well(stream, event.problems)
+                    self._save(place, event)
+                case Unchanged():
+                    stream.looked = _iso(self._clock.now())
+                    stream.moving = event.moving
+                    stream.exists = event.exists
+                    stream.seen = stream.seen or bool(event.files)
+                    self._well(stream, event.problems)
+                    self._save(place, event)
+                case Failed():
+                    stream.failures = event.failures
+                    stream.error = str(event.error)
+                case _:
+                    return
+            self._write()
+
+    @staticmethod
+    def _well(stream: StreamStatus, problems: Any) -> None:
+        stream.failures, stream.error = 0, None
+        stream.problems = dict(list(problems.items())[:_NAMES_KEPT])
+
+    def _save(self, place: int, event: Committed | Unchanged) -> None:
+        """What is durable, and how it looked on this machine: so `query` can tell what is not."""
+        files = {name: list(saved.stat) for name, saved in event.saved.items() if not saved.record.deferred}
+        self._try(self._attempt.saved(place), {"files": files})
+
+    def _write(self) -> None:
+        moment = self._clock.now().isoformat()
+        self._try(
+            self._attempt.status,
+            self._record | {"written": moment, "streams": [asdict(stream) for stream in self._streams]},
+        )
+
+    def _try(self, path: Any, record: dict[str, Any]) -> None:
+        try:
+            records.write(path, record)
+        except OSError:
+            self.dropped += 1
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

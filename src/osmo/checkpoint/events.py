@@ -1,0 +1,70 @@
+"""What the engine reports while it works. Whoever uses it decides what to say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from osmo.checkpoint.diff import Saved
+from osmo.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Files are about to be uploaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """`done` of `total` bytes are sent after `seconds`; `path` was worked on last."""
+
+    done: int
+    total: int
+    seconds: float
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Checkpoint `number` exists from now on.
+
+    saved: everything in it. sent_files, sent_size: what this cycle uploaded. seconds: since the cycle began.
+    deferred: kept with their earlier content, for they are being written. left_out: new, and still being written.
+    gone: no longer in the folder. problems: name to reason, what could not be read.
+    """
+
+    number: int
+    saved: Mapping[str, Saved]
+    sent_files: int
+    sent_size: int
+    seconds: float
+    deferred: tuple[str, ...]
+    left_out: tuple[str, ...]
+    gone: int
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All that follows a commit is done, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The cycle found nothing to do. `saved`: as in Committed. `moving`: how many files wait for their writers."""
+
+    saved: Mapping[str, Saved]
+    files: int
+    moving: int
+    exists: bool
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The cycle could not be finished. It is tried again `retry_s` seconds later; `failures` of them in a row."""
+
+    error: StoreError
+    failures: int
+    retry_s: float
+
+
+Event = Begun | Progressed | Committed | Finished | Unchanged | Failed

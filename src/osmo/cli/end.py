@@ -1,0 +1,43 @@
+"""`osmo workflow cancel`."""
+
+import argparse
+import sys
+
+from osmo.cli import launch
+from osmo.cli.main import BAD_INPUT, OK
+from osmo.cli.output import print_json
+from osmo.cli.settings import load
+from osmo.cli.view import view
+from osmo.clock import SystemClock
+from osmo.errors import RunNotFound
+from osmo.rundir import records
+from osmo.rundir.paths import Home
+
+
+def cancel(args: argparse.Namespace) -> int:
+    """Ask each run to end. One that is over, or not there, does not keep the others from it."""
+    home = Home(load().home)
+    results = {run_id: _cancel(home, run_id) for run_id in dict.fromkeys(args.ids)}
+    if args.format == "json":
+        print_json([{"name": run_id, "canceled": not why, "message": why} for run_id, why in results.items()])
+    else:
+        for run_id, why in results.items():
+            if why:
+                print(f"osmo: {run_id}: {why}", file=sys.stderr)
+            else:
+                print(f"Cancel job for workflow {run_id} is submitted!")
+    return BAD_INPUT if any(results.values()) else OK
+
+
+def _cancel(home: Home, run_id: str) -> str:
+    """Why it cannot be canceled, empty if it is."""
+    try:
+        run = home.run(run_id)
+    except RunNotFound as error:
+        return str(error)
+    state = view(run).state
+    if state.over:
+        return f"is over already ({state})"
+    records.write(run.cancel, {"at": SystemClock().now().isoformat()})
+    launch.see_to(run)
+    return ""

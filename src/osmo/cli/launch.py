@@ -1,0 +1,45 @@
+"""Starting the supervisor of a run, in a session of its own: it outlives the terminal."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from osmo.rundir import records
+from osmo.rundir.identity import Process
+from osmo.rundir.paths import RunDir
+
+_children: list[Any] = []  # supervisors that this process started: theirs to end, not ours to wait for
+
+
+def start_supervisor(run: RunDir) -> None:
+    """Start one with the environment of the submit. If the run has one already, the new one goes away again."""
+    environment = records.read(run.environment) or {}
+    descriptor = os.open(run.supervisor_errors, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _children.append(
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "osmo.runner", str(run.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+            )
+        )
+    finally:
+        os.close(descriptor)
+
+
+def supervisor(run: RunDir) -> Process | None:
+    """The supervisor that the run has, or had last."""
+    record = records.read(run.supervisor)
+    return None if record is None else Process.read(record)
+
+
+def see_to(run: RunDir) -> None:
+    """Start a supervisor again for a run that goes on, if its own died on this machine."""
+    last = supervisor(run)
+    if last is not None and last.is_here and not last.alive:
+        start_supervisor(run)

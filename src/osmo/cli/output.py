@@ -1,0 +1,56 @@
+"""How results are printed: JSON for programs, tables for people."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with a line of headings. Never cut or folded: a terminal can scroll, a pipe has no width."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    Console(file=sys.stdout, width=10_000, markup=False, highlight=False, emoji=False).print(table)
+
+
+def _plain(text: str) -> str:
+    """What lies in a folder may have any name: nothing of it reaches the terminal as a command."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def bytes_of(count: int) -> str:
+    """`1.2 GB`: decimal, as disks and clouds count."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `12 m`, `3 h 5 m`, `2 d 4 h`."""
+    whole = round(seconds)
+    days, hours, minutes = whole // 86_400, whole // 3_600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} m {whole % 60} s" if whole < 600 and whole % 60 else f"{minutes} m"
+    return f"{whole} s"
+
+
+def files_of(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"

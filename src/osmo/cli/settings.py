@@ -1,0 +1,115 @@
+"""All settings on one page: what each means, its default, and where its value came from."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from osmo.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A setting that there is. `variable` is its name in the environment; `name` the one in the file."""
+
+    name: str
+    variable: str
+    default: str
+    meaning: str
+    is_duration: bool = False
+
+
+KNOWN = (
+    Known("home", "OSMO_HOME", "", "where runs are kept"),
+    Known("grace", "OSMO_GRACE", "30s", "between asking a command to end and killing it", is_duration=True),
+    Known(
+        "final_timeout",
+        "OSMO_FINAL_TIMEOUT",
+        "10m",
+        "how long, at a task's end, nothing may reach the store before the task counts as failed",
+        is_duration=True,
+    ),
+    Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read", is_duration=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting's value as written, and where that was."""
+
+    known: Known
+    text: str
+    source: str
+
+    @property
+    def seconds(self) -> float:
+        """Raises UsageError if it is no duration."""
+        from osmo.spec.duration import seconds
+
+        try:
+            return seconds(self.text)
+        except ValueError as error:
+            raise UsageError(f"{self.source}: {self.known.name}: {error}") from error
+
+
+class Settings:
+    """What is in force. The environment wins over the file, the file over the defaults."""
+
+    def __init__(self, environ: Mapping[str, str], file: Path) -> None:
+        self.file = file
+        written = _read(file)
+        if unknown := sorted(written.keys() - {known.name for known in KNOWN}):
+            raise UsageError(
+                f"{file}: unknown setting {unknown[0]!r} (known: {', '.join(known.name for known in KNOWN)})"
+            )
+        self.values = {known.name: _value(known, environ, written, file) for known in KNOWN}
+
+    @property
+    def home(self) -> Path:
+        return Path(self.values["home"].text).expanduser().absolute()
+
+    def seconds(self, name: str) -> float:
+        return self.values[name].seconds
+
+
+def load() -> Settings:
+    """The settings of this process."""
+    return Settings(os.environ, config_directory(os.environ) / "settings.toml")
+
+
+def config_directory(environ: Mapping[str, str]) -> Path:
+    """`$OSMO_CONFIG_FILE_DIR`, else the XDG place."""
+    if own := environ.get("OSMO_CONFIG_FILE_DIR"):
+        return Path(own)
+    return Path(environ.get("XDG_CONFIG_HOME") or _user_home(environ) / ".config") / "osmo"
+
+
+def _value(known: Known, environ: Mapping[str, str], written: Mapping[str, str], file: Path) -> Value:
+    if text := environ.get(known.variable):
+        return Value(known, text, f"environment ({known.variable})")
+    if known.name in written:
+        return Value(known, written[known.name], str(file))
+    if known.name == "home":
+        data = environ.get("XDG_DATA_HOME")
+        source = "environment (XDG_DATA_HOME)" if data else "default"
+        return Value(known, str(Path(data or _user_home(environ) / ".local/share") / "osmo"), source)
+    return Value(known, known.default, "default")
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        return {name: str(value) for name, value in tomllib.loads(file.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _user_home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or os.path.expanduser("~"))
+
+
+def environment() -> dict[str, str]:
+    """What commands and agents inherit."""
+    return dict(os.environ)

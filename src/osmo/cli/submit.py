@@ -1,0 +1,231 @@
+"""`osmo workflow submit` and `validate`."""
+
+import argparse
+import base64
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from osmo.agent.config import FileSpec, Limits, TaskConfig
+from osmo.cli import launch, watch
+from osmo.cli.output import print_json
+from osmo.cli.settings import Settings, environment, load
+from osmo.cli.view import view, views
+from osmo.clock import SystemClock
+from osmo.errors import OsmoError, StoreError, Unavailable, UsageError
+from osmo.rundir import files as made_files
+from osmo.rundir import records
+from osmo.rundir.identity import host
+from osmo.rundir.paths import Home, RunDir
+from osmo.spec import place
+from osmo.spec.load import Checked, check
+from osmo.spec.place import Place
+from osmo.spec.tokens import resolve
+from osmo.spec.workflow import Task
+from osmo.store.open import probe
+
+FORMAT = 1
+_PROBE_S = 5.0
+
+
+def validate(args: argparse.Namespace) -> int:
+    """Say what is wrong with a spec, or that nothing is."""
+    checked = check(Path(args.file), _place(load()))
+    _warn(*checked.warnings)
+    if args.format == "json":
+        print_json({"valid": True, "warnings": checked.warnings})
+    else:
+        print("Workflow validation succeeded.")
+    return 0
+
+
+def submit(args: argparse.Namespace) -> int:
+    """Start a workflow, and look on if that is wanted."""
+    settings = load()
+    home = Home(settings.home)
+    where = _place(settings)
+    checked = check(Path(args.file), where)
+    _warn(*checked.warnings)
+    home.prepare()
+    plan = _Plan(home, where, checked, _limits(settings))
+    plan.refuse_what_others_write()
+    if not args.no_check:
+        _ask_stores({entry.url for task in plan.example.values() for entry in place.entries(task, where)}, where)
+    run = plan.write(Path(args.file))
+    _say_submitted(run, plan, args)
+    if args.foreground:
+        return watch.in_foreground(run)
+    launch.start_supervisor(run)
+    _warn_of_the_end_of_the_session(where)
+    return watch.follow(run) if args.follow else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A checked workflow on its way to becoming a run."""
+
+    home: Home
+    where: Place
+    checked: Checked
+    limits: Limits
+
+    @property
+    def example(self) -> dict[str, Task]:
+        """The tasks as they would be in a run of some id: for questions that come before there is one."""
+        return {task.name: self._resolved(task, RunDir(self.home.workflows / "workflow-1")) for task in self._tasks}
+
+    @property
+    def _tasks(self) -> tuple[Task, ...]:
+        return self.checked.workflow.tasks
+
+    @property
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        """What each task's log begins with."""
+        return {
+            task.name: (f"{task.name} runs on this host, not in {task.image}",) if task.image else ()
+            for task in self._tasks
+        }
+
+    def refuse_what_others_write(self) -> None:
+        """Raises UsageError for a stream or a file that a running task has, and for a file that a person made."""
+        live = [(run, task) for run in views(self.home.path) if not run.state.over for task in run.tasks]
+        streams = {
+            (entry.url, f"{task.name}.{entry.stream}"): run.run.id
+            for run, task in live
+            if not task.state.over
+            for entry in task.config.entries
+        }
+        for name, task in self.example.items():
+            for entry in place.entries(task, self.where):
+                if (owner := streams.get((entry.url, f"{name}.{entry.stream}"))) is not None:
+                    raise UsageError(
+                        f"{owner} is checkpointing {name}'s {entry.basename} to {entry.url} at this moment",
+                        hint=f"Wait for it, cancel it (`osmo workflow cancel {owner}`), or use another url.",
+                    )
+        self._files(RunDir(self.home.workflows / "workflow-1"))
+
+    def write(self, spec: Path) -> RunDir:
+        """Make the run directory, complete. `run.json` is written last: before it, there is no run."""
+        run = self.home.new_run(self.checked.workflow.name)
+        identity = str(uuid.uuid4())
+        records.write(run.environment, dict(self.where.environ))
+        run.spec.write_text(self.checked.text)
+        run.spec.chmod(0o600)
+        files = self._files(run)
+        for task in self._tasks:
+            self._write_task(task, run, identity, files[task.name])
+        records.write(
+            run.run,
+            {
+                "format": FORMAT,
+                "id": run.id,
+                "name": self.checked.workflow.name,
+                "uuid": identity,
+                "submitted": SystemClock().now().isoformat(),
+                "host": host(),
+                "cwd": self.where.cwd,
+                "spec_file": str(spec.absolute()),
+                "tasks": [task.name for task in self._tasks],
+            },
+        )
+        return run
+
+    def _write_task(self, raw: Task, run: RunDir, identity: str, files: tuple[FileSpec, ...]) -> None:
+        task = self._resolved(raw, run)
+        attempt = run.attempt(task.name, 0)
+        attempt.data.mkdir(mode=0o700, parents=True)
+        config = TaskConfig(
+            run_id=run.id,
+            run=identity,
+            task=task.name,
+            attempt=0,
+            command=(*task.command, *task.args),
+            environment=dict(task.environment),
+            cwd=self.where.cwd,
+            files=files,
+            entries=place.entries(task, self.where),
+            limits=self.limits,
+            notes=self.notes[task.name],
+        )
+        records.write(attempt.task, config.record())
+        for file in place.files(task, self.where):
+            made = made_files.Made(file.path, made_files.digest(file.data), run.id, task.name)
+            made_files.claim(self.home, made)
+
+    def _files(self, run: RunDir) -> dict[str, tuple[FileSpec, ...]]:
+        """Each task's files, and whether each may replace what is there. Raises UsageError if one may not be made."""
+        return {raw.name: tuple(self._file_specs(self._resolved(raw, run))) for raw in self._tasks}
+
+    def _file_specs(self, task: Task) -> Iterator[FileSpec]:
+        for file in place.files(task, self.where):
+            replace = made_files.may_make(self.home, file.path, file.data, task.name, self._is_live)
+            yield FileSpec(file.path, base64.b64encode(file.data).decode(), replace)
+
+    def _is_live(self, run_id: str, task: str) -> bool:
+        run = RunDir(self.home.workflows / run_id)
+        if not run.run.exists():
+            return False
+        return any(one.name == task and not one.state.over for one in view(run).tasks)
+
+    def _resolved(self, task: Task, run: RunDir) -> Task:
+        return resolve(task, {"output": str(run.attempt(task.name, 0).data), "workflow_id": run.id})
+
+
+def _place(settings: Settings) -> Place:
+    return Place(environment(), os.getcwd(), str(settings.home))
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        final_timeout_s=settings.seconds("final_timeout"),
+        grace_s=settings.seconds("grace"),
+        settle_s=settings.seconds("settle"),
+    )
+
+
+def _ask_stores(urls: set[str], where: Place) -> None:
+    """Ask each store once. Raises OsmoError, one line a url, if one says no; warns of those that say nothing."""
+
+    def ask(url: str) -> StoreError | None:
+        try:
+            probe(url, where.environ, _PROBE_S)
+        except StoreError as error:
+            return error
+        return None
+
+    if not urls:
+        return
+    with ThreadPoolExecutor(min(16, len(urls))) as pool:
+        answers = [answer for answer in pool.map(ask, sorted(urls)) if answer is not None]
+    silent = [answer for answer in answers if isinstance(answer, Unavailable)]
+    _warn(*(f"{answer}; the workflow starts, its checkpoints wait for the store" for answer in silent))
+    refusals = [answer for answer in answers if answer not in silent]
+    if refusals:
+        lines = [f"{answer}. {answer.hint}".rstrip() for answer in refusals]
+        raise OsmoError("\n      ".join(lines), hint="Nothing was started. --no-check starts it nevertheless.")
+
+
+def _say_submitted(run: RunDir, plan: _Plan, args: argparse.Namespace) -> None:
+    _warn(*(note for notes in plan.notes.values() for note in notes))
+    if args.format == "json":
+        print_json({"name": run.id, "directory": str(run.path)})
+    else:
+        print("Workflow submit successful.")
+        print(f"Workflow ID        - {run.id}", flush=True)
+
+
+def _warn_of_the_end_of_the_session(where: Place) -> None:
+    job = where.environ.get("SLURM_JOB_ID")
+    if job:
+        _warn(f"this is Slurm job {job}: Slurm ends what it started when the script ends; use --foreground")
+    elif 1 in (os.getpid(), os.getppid()):
+        _warn("this is a child of PID 1: in a container everything ends with it; use --foreground")
+
+
+def _warn(*lines: str) -> None:
+    for line in lines:
+        print(f"WARNING: {line}", file=sys.stderr)

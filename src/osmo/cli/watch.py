@@ -1,0 +1,144 @@
+"""`osmo workflow logs` and `wait`, and looking on after a submit."""
+
+import argparse
+import signal
+import sys
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import Any
+
+from osmo.agent.signals import queued
+from osmo.backends.local import LocalBackend
+from osmo.cli import launch
+from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK
+from osmo.cli.settings import environment, load
+from osmo.cli.view import RunView, view
+from osmo.clock import SystemClock
+from osmo.errors import UsageError
+from osmo.logs.read import LogReader, merged, skip_to_last
+from osmo.rundir import records
+from osmo.rundir.paths import Home, RunDir
+from osmo.runner.service import Supervisor
+from osmo.states import State
+
+_LOOK_EVERY_S = 0.2
+_SEE_TO_EVERY_S = 5.0
+
+
+def logs(args: argparse.Namespace) -> int:
+    """Show the log: what is there, then what comes while the run lives."""
+    run = Home(load().home).run(args.id)
+    log = _Log(run, args.task)
+    if args.last_n_lines is not None:
+        log.show_last(args.last_n_lines)
+    log.show()
+    if args.no_follow:
+        return OK
+    try:
+        _until_over(run, log)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return OK
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait for the end. The exit code says how it was."""
+    run = Home(load().home).run(args.id)
+    try:
+        ended = _until_over(run, None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return _conclude(ended)
+
+
+def follow(run: RunDir) -> int:
+    """Show the log until the run ends. Ctrl-C ends the looking, not the run."""
+    try:
+        ended = _until_over(run, _Log(run, None))
+    except KeyboardInterrupt:
+        print(
+            f"\n{run.id} goes on. Look again: `osmo workflow logs {run.id}`; end it: `osmo workflow cancel {run.id}`",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    return _conclude(ended)
+
+
+def in_foreground(run: RunDir) -> int:
+    """Supervise the run in this process and show its log. SIGTERM is a preemption; Ctrl-C cancels."""
+    clock = SystemClock()
+    supervisor = Supervisor(run, LocalBackend(environment()), clock)
+    log = _Log(run, None)
+    signals: SimpleQueue[Any] = SimpleQueue()
+    with ExitStack() as stack:
+        stack.enter_context(queued(signals, signal.SIGTERM, signal.SIGINT))
+        while not supervisor.step().over:
+            log.show()
+            clock.sleep(_LOOK_EVERY_S)
+            while not signals.empty():
+                if signals.get() is signal.SIGINT:
+                    records.write(run.cancel, {"by": "Ctrl-C"})
+                else:
+                    supervisor.stop()
+        log.show()
+    return _conclude(view(run))
+
+
+class _Log:
+    """The log of a run, or of one of its tasks, shown as far as it goes."""
+
+    def __init__(self, run: RunDir, task: str | None) -> None:
+        names = [one.name for one in view(run).tasks]
+        if task is not None and task not in names:
+            raise UsageError(f"{run.id} has no task {task!r} (it has {', '.join(names)})")
+        self._run = run
+        self._names = names if task is None else [task]
+        self._readers: dict[str, LogReader] = {}
+
+    def show(self) -> None:
+        """What came since the last time."""
+        for text in merged(self._all()):
+            sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+
+    def show_last(self, count: int) -> None:
+        """The last `count` lines of what there is; `show` goes on behind them."""
+        sys.stdout.buffer.writelines(skip_to_last(self._all(), count))
+        sys.stdout.buffer.flush()
+
+    def _all(self) -> list[LogReader]:
+        for name in self._names:
+            for attempt in self._run.attempts(name):
+                self._readers.setdefault(str(attempt.log), LogReader(attempt.log))
+        return list(self._readers.values())
+
+
+def _until_over(run: RunDir, log: _Log | None) -> RunView:
+    """Look at the run until it is over."""
+    clock = SystemClock()
+    see_to_at = clock.monotonic() + _SEE_TO_EVERY_S
+    while True:
+        seen = view(run)
+        if log is not None:
+            log.show()
+        if seen.state.over:
+            return seen
+        if not seen.is_here:
+            raise UsageError(f"{run.id} runs on {seen.host}, last seen {seen.last_seen}")
+        if clock.monotonic() >= see_to_at:
+            launch.see_to(run)
+            see_to_at = clock.monotonic() + _SEE_TO_EVERY_S
+        clock.sleep(_LOOK_EVERY_S)
+
+
+def _conclude(ended: RunView) -> int:
+    """Say how it ended, last of all what was never saved."""
+    for task in ended.tasks:
+        if task.state is not State.COMPLETED and (message := task.status.get("message")):
+            print(f"{task.name}: {message}", file=sys.stderr)
+    print(f"{ended.run.id}: {ended.state}", file=sys.stderr)
+    for line in ended.never_seen():
+        print(f"WARNING: {line}", file=sys.stderr)
+    if ended.state is State.COMPLETED:
+        return OK
+    return CANCELLED if ended.state is State.FAILED_CANCELED else FAILED

@@ -1,0 +1,30 @@
+"""The shapes of a log line.
+
+UTC, `YYYY/MM/DD HH:MM:SS [task] ` before what the task prints, `[task][osmo] ` before what we say, `[task retry-1]`
+from the second attempt on: as `osmo workflow logs` of NVIDIA OSMO shows them.
+"""
+
+from datetime import datetime
+
+STAMP_LENGTH = len("2025/04/22 23:57:13")
+
+
+def prefix(now: datetime, task: str, attempt: int, *, ours: bool) -> bytes:
+    """What stands before the text of a line, with the space behind it."""
+    name = f"{task} retry-{attempt}" if attempt else task
+    return f"{now:%Y/%m/%d %H:%M:%S} [{name}]{'[osmo]' if ours else ''} ".encode()
+
+
+def begins(path: str, url: str) -> str:
+    """First line of a checkpoint."""
+    return f"Checkpointing data from {path} to {url}..."
+
+
+def uploaded(now: datetime) -> str:
+    """Third line of a checkpoint: all its bytes are in the store."""
+    return f"{now:%Y-%m-%dT%H:%M:%S+0000} client [INFO] data: Data has been uploaded"
+
+
+def finished(path: str, url: str) -> str:
+    """Last line of a checkpoint."""
+    return f"Checkpointing data from {path} to {url} finished"

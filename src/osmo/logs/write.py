@@ -1,0 +1,45 @@
+"""Writing one task's log. A disk that is full must not end a task: a line that cannot be written is counted."""
+
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from osmo.clock import Clock
+from osmo.logs import line
+
+
+class LogWriter:
+    """Appends whole lines, each in one write, so that readers and a second writer never see halves of two lines."""
+
+    def __init__(self, path: Path, task: str, attempt: int, clock: Clock) -> None:
+        self._path = path
+        self._task = task
+        self._attempt = attempt
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.dropped = 0
+
+    def ours(self, text: str) -> None:
+        """Something that we say. It is one line, whatever `text` holds."""
+        printable = " ".join(text.splitlines()).encode(errors="backslashreplace")
+        self._append(line.prefix(self._clock.now(), self._task, self._attempt, ours=True) + printable + b"\n", 1)
+
+    def of_task(self, lines: Iterable[bytes]) -> None:
+        """Lines that the task printed, without their ends, as the bytes that they were."""
+        stamp = line.prefix(self._clock.now(), self._task, self._attempt, ours=False)
+        together = [stamp + text + b"\n" for text in lines]
+        if together:
+            self._append(b"".join(together), len(together))
+
+    def _append(self, body: bytes, lines: int) -> None:
+        with self._lock:
+            try:
+                descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    while body:
+                        body = body[os.write(descriptor, body) :]
+                finally:
+                    os.close(descriptor)
+            except OSError:
+                self.dropped += lines

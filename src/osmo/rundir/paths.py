@@ -1,0 +1,193 @@
+"""Every file name that we ever write below `$OSMO_HOME`."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from osmo.errors import RunDirectoryError, RunNotFound
+
+RUN_ID = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?-[1-9][0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDir:
+    """One attempt of one task. Who writes what: the runner `task.json`, the wrapper `started` and `exit`, the command
+    `output`, the agent all the rest."""
+
+    path: Path
+
+    @property
+    def task(self) -> Path:
+        return self.path / "task.json"
+
+    @property
+    def agent(self) -> Path:
+        return self.path / "agent.json"
+
+    @property
+    def child(self) -> Path:
+        return self.path / "child.json"
+
+    @property
+    def started(self) -> Path:
+        return self.path / "started"
+
+    @property
+    def exit(self) -> Path:
+        return self.path / "exit"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def output(self) -> Path:
+        """What the command printed and the agent has not taken over yet."""
+        return self.path / "output"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def agent_errors(self) -> Path:
+        """What the agent itself prints: nothing, unless it breaks."""
+        return self.path / "agent.err"
+
+    @property
+    def data(self) -> Path:
+        """The folder that `{{output}}` stands for."""
+        return self.path / "data"
+
+    def saved(self, stream: int) -> Path:
+        """What of stream number `stream` is durable, with its local identity."""
+        return self.path / f"saved-{stream}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One run. `run.json` is written once, by submit; `supervisor.json` by the supervisor; `cancel.json` by cancel."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def supervisor(self) -> Path:
+        return self.path / "supervisor.json"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self.path / "supervisor.lock"
+
+    @property
+    def supervisor_errors(self) -> Path:
+        return self.path / "supervisor.err"
+
+    @property
+    def cancel(self) -> Path:
+        return self.path / "cancel.json"
+
+    def attempt(self, task: str, number: int) -> AttemptDir:
+        return AttemptDir(self.path / "tasks" / task / str(number))
+
+    def attempts(self, task: str) -> list[AttemptDir]:
+        """All attempts of `task`, oldest first."""
+        try:
+            numbers = sorted(int(name) for name in os.listdir(self.path / "tasks" / task) if name.isdecimal())
+        except FileNotFoundError:
+            return []
+        return [self.attempt(task, number) for number in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """`$OSMO_HOME`: the runs of this machine, and what they have in common."""
+
+    path: Path
+
+    @property
+    def workflows(self) -> Path:
+        return self.path / "workflows"
+
+    def numbers(self, name: str) -> Path:
+        """One empty file for each number that a run of this name ever had: ids are never used again."""
+        return self.path / "numbers" / name
+
+    @property
+    def files(self) -> Path:
+        """One record for each file that a task's `files:` made on this machine."""
+        return self.path / "files"
+
+    def prepare(self) -> None:
+        """Make the directory, for its owner only. Raises RunDirectoryError if it cannot be used."""
+        try:
+            for path in (self.path, self.workflows, self.path / "numbers", self.files):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(
+                f"{self.path}: cannot keep runs here: {error.strerror}", hint="Set OSMO_HOME to a directory of yours."
+            ) from error
+        self.check_owner()
+
+    def check_owner(self) -> None:
+        """Raises RunDirectoryError if the directory belongs to another user, or others may look into it."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return
+        if found.st_uid != os.geteuid():
+            raise RunDirectoryError(
+                f"{self.path} belongs to another user (uid {found.st_uid})",
+                hint="Set OSMO_HOME to a directory of yours.",
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            self.path.chmod(0o700)
+
+    def run(self, run_id: str) -> RunDir:
+        """The run of that id. Raises RunNotFound."""
+        if not RUN_ID.fullmatch(run_id) or not (found := RunDir(self.workflows / run_id)).run.exists():
+            raise RunNotFound(f"no run {run_id!r} on this machine ({self.workflows})")
+        return found
+
+    def runs(self) -> Iterator[RunDir]:
+        """All runs, in no order."""
+        try:
+            names = os.listdir(self.workflows)
+        except FileNotFoundError:
+            return
+        for name in names:
+            if RUN_ID.fullmatch(name):
+                yield RunDir(self.workflows / name)
+
+    def new_run(self, name: str) -> RunDir:
+        """An empty directory for a new run: `<name>-<n>`, n one above every number this name ever had."""
+        numbers = self.numbers(name)
+        numbers.mkdir(mode=0o700, exist_ok=True)
+        number = max((int(used) for used in os.listdir(numbers)), default=0)
+        while True:
+            number += 1
+            try:
+                os.close(os.open(numbers / str(number), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            except FileExistsError:
+                continue
+            run = RunDir(self.workflows / f"{name}-{number}")
+            run.path.mkdir(mode=0o700)
+            return run

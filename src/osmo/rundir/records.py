@@ -1,0 +1,70 @@
+"""Atomic JSON records: a reader sees the record before or after, never a half of it."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from osmo.errors import RunDirectoryError
+
+Record = dict[str, Any]
+
+
+def write(path: Path, record: Record) -> None:
+    """Replace the record at `path`; it is on disk when this returns. Raises OSError (a full disk, say)."""
+    _write(path, json.dumps(record, sort_keys=True, default=str).encode() + b"\n")
+
+
+def create(path: Path, record: Record) -> bool:
+    """Write the record if there is none at `path`. False if there is one, which then stays as it is."""
+    temporary = _temporary(path, json.dumps(record, sort_keys=True, default=str).encode() + b"\n")
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    return True
+
+
+def read(path: Path) -> Record | None:
+    """The record at `path`; None if there is none. Raises RunDirectoryError if it is no record."""
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise RunDirectoryError(f"{path}: not a record of osmo: {error}") from error
+    if not isinstance(record, dict):
+        raise RunDirectoryError(f"{path}: not a record of osmo")
+    return record
+
+
+def _write(path: Path, body: bytes) -> None:
+    os.replace(_temporary(path, body), path)
+    _sync_directory(path.parent)
+
+
+def _temporary(path: Path, body: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    return temporary
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

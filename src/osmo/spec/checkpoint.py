@@ -1,0 +1,67 @@
+"""One entry of a task's `checkpoint:` list, as everything below the spec sees it: plain values, nothing to parse."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointEntry:
+    """What to checkpoint, where to, and how often.
+
+    path: absolute; a directory, a file, or `dir/*` (the contents of dir). Tokens, `~` and `$VAR` are resolved.
+    url: a store URL without a trailing slash.
+    frequency_s: seconds between the end of one checkpoint and the beginning of the next.
+    regex: a Python regular expression, or empty for every file.
+    """
+
+    path: str
+    url: str
+    frequency_s: float
+    regex: str = ""
+
+    @property
+    def contents_only(self) -> bool:
+        """`dir/*`: the keys do not begin with the directory's name."""
+        return self.path.endswith("/*")
+
+    @property
+    def root(self) -> str:
+        """The directory or file itself, without the `/*`."""
+        return self.path.removesuffix("/*") or "/"
+
+    @property
+    def basename(self) -> str:
+        """The name that was written, not a link's target."""
+        return PurePosixPath(self.root).name
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with: `ckpt/` for `/a/ckpt`, nothing for `/a/ckpt/*`."""
+        return "" if self.contents_only else f"{self.basename}/"
+
+    @property
+    def stream(self) -> str:
+        """The second half of the stream's name (design: `<task>.<basename>`)."""
+        return "_" if self.contents_only else self.basename
+
+
+class Matcher:
+    """Which files an entry's regex takes.
+
+    `re.match` on `<basename>/<rel>`, as OSMO does, and on `<rel>`, as people expect: either may match. A regex with a
+    negative look-around is there to exclude, so for it OSMO's form alone decides. A single file is always taken: the
+    caller does not ask.
+    """
+
+    def __init__(self, regex: str, basename: str) -> None:
+        self._pattern = re.compile(regex) if regex else None
+        self._basename = basename
+        self._excludes = "(?!" in regex or "(?<!" in regex
+
+    def __call__(self, relative: str) -> bool:
+        if self._pattern is None:
+            return True
+        if self._pattern.match(f"{self._basename}/{relative}"):
+            return True
+        return not self._excludes and self._pattern.match(relative) is not None

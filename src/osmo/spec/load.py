@@ -1,0 +1,94 @@
+"""From the file that a person wrote to a workflow that can run: all that is wrong with it at once, in file order."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from osmo.errors import SpecError
+from osmo.spec import rules, tokens, wording
+from osmo.spec import workflow as models
+from osmo.spec.document import Document, DocumentError, parse
+from osmo.spec.misread import misread
+from osmo.spec.place import Place
+from osmo.spec.problem import Problem, one_line, shown
+from osmo.spec.salvage import salvage
+from osmo.spec.source import read
+from osmo.spec.workflow import TASKS, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A workflow that can run, the text it was read from, and what its author should know, one line each."""
+
+    workflow: Workflow
+    text: str
+    warnings: tuple[str, ...]
+
+
+def load(path: Path, text: str | None = None) -> Workflow:
+    """The workflow in a spec file, or in `text` if that is given (`path` then is its name).
+
+    Raises `SpecError` with every problem there is: `train.yaml:14:9: workflow.tasks[0].name: ...`. Files that
+    `localpath` names are read, beginning at the spec's directory, and are `contents` in the result. What depends on the
+    place where tasks run is left to `check`.
+    """
+    return _check(path, text, None).workflow
+
+
+def check(path: Path, place: Place, text: str | None = None) -> Checked:
+    """The same, with all rules for tasks that will run in `place`. What it accepts, `osmo.spec.place` can place."""
+    return _check(path, text, place)
+
+
+def _check(path: Path, text: str | None, place: Place | None) -> Checked:
+    try:
+        text = read(path) if text is None else text
+        document = parse(text)
+    except DocumentError as error:
+        where = "".join(f":{number}" for number in error.position or ())
+        raise SpecError((one_line(f"{path}{where}: {error}"),)) from error
+    workflow, problems = _validated(document)
+    saved = salvage(document, path.parent)
+    problems += [*saved.problems, *rules.duplicate_names(saved.names)]
+    warnings = list(misread(document))
+    if place is not None:
+        found = rules.findings(workflow.name if workflow else "workflow", saved.tasks, place)
+        problems += found.problems
+        warnings += found.warnings
+    if workflow is None or problems:
+        raise SpecError(_lines(document, path, problems))
+    return Checked(saved.with_local_files(workflow), text, _lines(document, path, warnings))
+
+
+def _validated(document: Document) -> tuple[Workflow | None, list[Problem]]:
+    """The workflow, or None, and what is wrong with values one by one."""
+    problems = list(document.problems)
+    for where, value in document.strings():
+        if (text := tokens.unsupported(value)) is not None:
+            problems.append(Problem(where, text))
+    if not isinstance(document.value, dict):
+        text = f"a spec is a mapping that begins with `workflow:`, not {shown(document.value)}"
+        return None, [*problems, Problem((), text)]
+    try:
+        workflow = models.Document.model_validate(document.value).workflow
+    except ValidationError as error:
+        return None, problems + _independent(problems, wording.problems(error))
+    if not workflow.tasks:
+        problems.append(Problem(TASKS, "needs at least one task"))
+    return workflow, problems
+
+
+def _independent(known: list[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Those that do not merely follow from others: a value that is wrong twice, tasks that are in `groups`."""
+    found = list(problems)
+    explained = {problem.field for problem in known}
+    if any(problem.field == ("workflow", "groups") for problem in found):
+        explained.add(TASKS)
+    return [problem for problem in found if problem.field not in explained]
+
+
+def _lines(document: Document, path: Path, problems: list[Problem]) -> tuple[str, ...]:
+    ordered = sorted(problems, key=document.position)
+    return tuple(dict.fromkeys(document.line(str(path), problem) for problem in ordered))

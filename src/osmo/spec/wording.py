@@ -1,0 +1,88 @@
+"""What pydantic finds, in the user's words. No sentence of pydantic's ever reaches him."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from osmo.spec.problem import Field, Problem, kind, shown
+from osmo.spec.workflow import NOT_YET, CheckpointSpec, Document, File, Task, Workflow
+
+Reader = Callable[[ErrorDetails], str]
+
+
+def _text(error: ErrorDetails) -> str:
+    value = error["input"]
+    quotes = "" if value is None or isinstance(value, list | dict) else ": put it in quotes"
+    return f"must be text, not {shown(value)}{quotes}"
+
+
+def _list(error: ErrorDetails) -> str:
+    if error["loc"][-1] in ("command", "args") and isinstance(error["input"], str):
+        return 'must be a list, not text: ["bash", "-c", "..."]'
+    return f"must be a list, not {kind(error['input'])}"
+
+
+def _mapping(error: ErrorDetails) -> str:
+    return f"must be a mapping, not {kind(error['input'])}"
+
+
+def _ours(error: ErrorDetails) -> str:
+    return str(error["ctx"]["error"])
+
+
+def _other(error: ErrorDetails) -> str:
+    return f"{shown(error['input'])} is not accepted here"
+
+
+# Every error that our models can give rise to; a test calls forth each.
+WORDS: Final[Mapping[str, Reader]] = {
+    "missing": lambda _error: "is required, and missing",
+    "string_type": _text,
+    "bool_type": lambda error: f"must be true or false, not {shown(error['input'])}",
+    "tuple_type": _list,
+    "mapping_type": _mapping,
+    "dict_type": _mapping,
+    "model_type": _mapping,
+    "value_error": _ours,
+}
+
+
+def problems(error: ValidationError, start: Field = ()) -> Iterator[Problem]:
+    """What `error` is about, each in words of our own; `start` is the field that was validated."""
+    for detail in error.errors(include_url=False):
+        yield _problem(detail, start)
+
+
+def _problem(error: ErrorDetails, start: Field) -> Problem:
+    field = start + error["loc"]
+    if error["type"] == "extra_forbidden":
+        return Problem(field, unknown(model_of(field[:-1]), str(field[-1])), at_key=True)
+    at_key = field[-1:] == ("[key]",)
+    read = WORDS.get(error["type"], _other)
+    return Problem(field[:-1] if at_key else field, read(error), at_key)
+
+
+def unknown(model: type[BaseModel], name: str) -> str:
+    """Why a field is refused: one of OSMO's that is not supported yet, or one that does not exist."""
+    not_yet = NOT_YET[model.__name__]
+    if name in not_yet:
+        return f"{shown(name)} is not supported yet"
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(name.lower(), [*known, *not_yet], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    return f"unknown field {shown(name)} ({hint})"
+
+
+def model_of(field: Field) -> type[BaseModel]:
+    """Which model stands at a field of the document."""
+    models: dict[tuple[Any, ...], type[BaseModel]] = {
+        (): Document,
+        ("workflow",): Workflow,
+        ("workflow", "tasks", int): Task,
+        ("workflow", "tasks", int, "files", int): File,
+        ("workflow", "tasks", int, "checkpoint", int): CheckpointSpec,
+    }
+    return models[tuple(int if isinstance(part, int) else part for part in field)]

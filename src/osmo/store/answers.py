@@ -1,0 +1,178 @@
+"""What a server answered, in our words: the one place where foreign errors become ours.
+
+obstore's errors are pages of debug text. A person needs the status, S3's error code and the host; none of what is
+taken over here can hold a credential or a signature.
+"""
+
+import contextlib
+import errno
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from obstore.exceptions import BaseError, InvalidPathError
+
+from osmo.errors import (
+    AccessDenied,
+    AlreadyExists,
+    NoBucket,
+    NoCredentials,
+    NotFound,
+    StoreError,
+    Unavailable,
+    UnknownHost,
+)
+
+_STATUS = re.compile(r"(?:non-2xx status code: |status: )(\d{3})\b")
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
+_REGION = re.compile(r"<Region>\s*([a-z0-9-]{2,32})\s*</Region>|expecting '([a-z0-9-]{2,32})'")
+_OS_ERROR = re.compile(r"Os \{\s*code: (\d+)")
+_ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s?,)]*)\S*")
+
+_BUSY = {"SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "RequestTimeout", "InternalError", "NoSuchUpload",
+         "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict"}  # fmt: skip
+_DENIED = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+           "RequestTimeTooSkewed", "AccessDenied", "InvalidTokenId", "AuthFailure"}  # fmt: skip
+_OTHER_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraint"}
+
+_HINTS = {
+    "InvalidAccessKeyId": "The access key id is unknown there: correct it, or the endpoint.",
+    "SignatureDoesNotMatch": "The secret access key is not the one of this access key id.",
+    "RequestTimeTooSkewed": "This machine's clock is wrong: set it.",
+    "ExpiredToken": "The session token is too old: get new credentials.",
+    "InvalidToken": "The session token is not valid there: get new credentials.",
+    "TokenRefreshRequired": "The session token is too old: get new credentials.",
+    "InvalidBucketName": "Correct the bucket's name in the url.",
+}
+_FOREIGN = "Another program wrote it. Remove it, or use another folder of the bucket."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What went wrong: `status` 0 if there was no answer; `reason` is one short line."""
+
+    status: int = 0
+    code: str = ""
+    region: str = ""
+    unknown_host: bool = False
+    no_answer: bool = False
+    no_credentials: bool = False
+    reason: str = ""
+
+
+def read(text: str) -> Answer:
+    """Read the text of one of obstore's errors."""
+    first = text.partition("\n\nDebug source:")[0]
+    code = _found(_CODE, first)
+    region = _found(_REGION, first)
+    status = int(_found(_STATUS, text) or 0)
+    if "External AWS credential provider" in first:
+        return Answer(no_credentials=True, reason="the credentials could not be renewed")
+    if "BareRedirect" in text or "redirect without LOCATION" in first:
+        return Answer(301, "PermanentRedirect", region, reason="the bucket is in another region")
+    if status or code:
+        return Answer(status, code, region, reason=" ".join(filter(None, (str(status or ""), code))))
+    if "dns error" in text:
+        # "Try again" is the resolver that is out of reach, not a name that does not exist.
+        passing = "Temporary failure" in text or "Try again" in text
+        return Answer(unknown_host=not passing, no_answer=True, reason="the host name does not resolve")
+    if "HTTP error" in first or "HttpError" in text:
+        return Answer(no_answer="BadScheme" not in text, reason=_network_reason(text))
+    return Answer(reason=plain(first))
+
+
+def plain(text: str) -> str:
+    """The first line of a foreign text, without what an address may carry: user, password, signature."""
+    return _ADDRESS.sub(r"\1\2", text.strip().partition("\n")[0])[:200]
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return next((group for group in match.groups() if group), "") if match else ""
+
+
+def _network_reason(text: str) -> str:
+    number = _found(_OS_ERROR, text)
+    if number:
+        name = errno.errorcode.get(int(number), number)
+        return {"ECONNREFUSED": "connection refused", "ECONNRESET": "connection reset"}.get(name, f"network: {name}")
+    for sign, words in (
+        ("kind: Timeout", "no answer in time"),
+        ("TimedOut", "no answer in time"),
+        ("InvalidContentType", "the server does not speak TLS"),
+        ("certificate", "the server's certificate is not trusted"),
+        ("UnknownIssuer", "the server's certificate is not trusted"),
+        ("BadScheme", "not an http or https address"),
+        ("IncompleteMessage", "the server closed the connection"),
+        ("kind: Connect", "no connection"),
+    ):
+        if sign in text:
+            return words
+    return "the connection broke"
+
+
+def error_of(answer: Answer, subject: str, *, creating: bool = False, source: str = "") -> StoreError:
+    """Our error for an answer. `subject` begins the message; `creating`: the request was create-only."""
+    said = f"{subject}: {answer.reason}"
+    status, code = answer.status, answer.code
+    if answer.unknown_host:
+        return UnknownHost(said)
+    if answer.no_credentials:
+        return NoCredentials(said)
+    if code in _OTHER_REGION or status == 301:
+        where = f"AWS_REGION={answer.region}" if answer.region else "AWS_REGION to the bucket's region"
+        return NoBucket(f"{subject}: {answer.reason}; no such bucket in this region", hint=f"Set {where}.")
+    if code in _BUSY or answer.no_answer or status in (408, 409, 429) or (status >= 500 and status != 501):
+        # 409 as well: two writers met, and which of them is there now only a read can tell.
+        return Unavailable(said)
+    if code in ("NoSuchBucket", "InvalidBucketName"):
+        return NoBucket(said, hint=_HINTS.get(code, ""))
+    if code in _DENIED or status in (401, 403):
+        by = f" (credentials: {source})" if source else ""
+        return AccessDenied(f"{said}{by}", hint=_HINTS.get(code, ""))
+    if status == 412 and creating:
+        return AlreadyExists(said)
+    return NotFound(said) if status == 404 else StoreError(said)
+
+
+@contextlib.contextmanager
+def our_errors(subject: str, *, creating: bool = False, source: str = "") -> Iterator[None]:
+    """Every error of obstore's that leaves the block is one of ours."""
+    try:
+        yield
+    except InvalidPathError as error:
+        words = plain(str(error)).removeprefix("Encountered object with invalid path: ")
+        raise StoreError(f"{subject}: there is a key that cannot be listed: {words}", hint=_FOREIGN) from error
+    except (BaseError, OSError, ValueError) as error:
+        answer = read(str(error))
+        raise error_of(answer, subject, creating=creating, source=source) from error
+
+
+_FILE_ERRORS: dict[int, tuple[type[StoreError], str]] = {
+    errno.ENOENT: (NotFound, "there is no such file"),
+    errno.EEXIST: (AlreadyExists, "it is there already"),
+    errno.EACCES: (AccessDenied, "permission denied"),
+    errno.EPERM: (AccessDenied, "not permitted"),
+    errno.EROFS: (AccessDenied, "the file system is read-only"),
+    errno.ENOSPC: (Unavailable, "the disk is full"),
+    errno.EDQUOT: (Unavailable, "the disk quota is used up"),
+    errno.ESTALE: (Unavailable, "the network file system lost it (stale handle)"),
+    errno.EIO: (Unavailable, "the disk or its server does not answer (I/O error)"),
+    errno.ETIMEDOUT: (Unavailable, "the file server does not answer"),
+    errno.EMFILE: (Unavailable, "too many open files"),
+    errno.ENFILE: (Unavailable, "too many open files on this machine"),
+    errno.EISDIR: (StoreError, "there is a directory of that name"),
+    errno.ENOTDIR: (StoreError, "part of its path is a file, not a directory"),
+    errno.ENAMETOOLONG: (StoreError, "the name is too long for this file system"),
+    errno.ELOOP: (StoreError, "it is a symbolic link"),
+}
+
+
+@contextlib.contextmanager
+def our_file_errors(subject: str) -> Iterator[None]:
+    """Every OSError of a local file that leaves the block is one of ours."""
+    try:
+        yield
+    except OSError as error:
+        kind, words = _FILE_ERRORS.get(error.errno or 0, (StoreError, error.strerror or "failed"))
+        raise kind(f"{subject}: {words}") from error

@@ -1,0 +1,53 @@
+"""What the checkpoint engine relies on in a data store. Every implementation runs `tests/contract/store.py`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object. `key` is relative to the store's url; `etag` is what the store says now."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class Store(Protocol):
+    """Objects beneath one url. Read-after-write and list-after-write hold.
+
+    Keys are relative to the url, segments joined by `/`, any UTF-8 text without control characters, empty segments,
+    `.` or `..`. Every method raises a `StoreError` (see `osmo.errors`) and nothing else of its own. No request that
+    writes is repeated here, but for the parts of a multipart upload: repeating is the caller's decision.
+    Safe to use from many threads.
+    """
+
+    @property
+    def url(self) -> str:
+        """The url as written, without a trailing slash."""
+
+    def put(self, key: str, body: bytes) -> str:
+        """Write one object in one request, over what was there. Returns its etag."""
+
+    def put_new(self, key: str, body: bytes) -> str:
+        """The same, but only if there is no such object: else `AlreadyExists`, and what is there stays."""
+
+    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+        """Write one object from parts of exactly `part_size` bytes (the last may be shorter), `concurrency` at once.
+
+        The object appears whole, or not at all: if `parts` raises, that error comes out and nothing is visible.
+        Returns the etag that a later `head` or `list` shows.
+        """
+
+    def get(self, key: str) -> bytes:
+        """The whole object. `NotFound` if there is none."""
+
+    def head(self, key: str) -> Object:
+        """Size and etag. `NotFound` if there is none."""
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        """All objects whose key begins with `prefix` (whole segments; empty for all), in no promised order."""
+
+    def delete(self, key: str) -> None:
+        """Remove one object. It is no error if it is gone already."""

@@ -1,0 +1,41 @@
+"""Which keys can be written: each is stored byte for byte as given, or refused."""
+
+from osmo.errors import StoreError
+
+_LONGEST = 1024  # bytes of a whole key, S3's limit
+
+
+def check_key(key: str, url: str) -> str:
+    """The key itself, if every store can hold it. Else `StoreError`.
+
+    Refused: control characters (C0, DEL), an empty segment (so also a slash at an end), `.` and `..`, and what is
+    not UTF-8. Anything else (`#`, `%`, `?`, `*`, `\\`, `~`, blanks, any language) is the S3 key as it stands: obstore
+    escapes it in the request only.
+    """
+    problem = _problem(key)
+    if problem:
+        raise StoreError(f"{url}: the key {key!r} cannot be stored: {problem}")
+    return key
+
+
+def under(prefix: str, url: str) -> str:
+    """A listing's prefix without its trailing slash: empty, or whole segments."""
+    folder = prefix.removesuffix("/")
+    return check_key(folder, url) if folder else ""
+
+
+def _problem(key: str) -> str:
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if size > _LONGEST:
+        return f"it is longer than {_LONGEST} bytes"
+    if any(character < " " or character == "\x7f" for character in key):
+        return "it has a control character"
+    segments = key.split("/")
+    if "" in segments:
+        return "it has an empty segment"
+    if "." in segments or ".." in segments:
+        return "it has a segment `.` or `..`"
+    return ""

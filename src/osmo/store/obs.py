@@ -1,0 +1,149 @@
+"""S3 through obstore."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
+
+import obstore
+from obstore.store import S3Store
+
+from osmo.errors import AccessDenied, NoCredentials, NotFound, StoreError, Unavailable
+from osmo.store.answers import our_errors
+from osmo.store.aws import Place
+from osmo.store.base import Object
+from osmo.store.clients import Clients, Purpose
+from osmo.store.credentials import Credentials
+from osmo.store.keys import check_key, under
+from osmo.store.parts import sending
+from osmo.store.url import StoreUrl
+
+R = TypeVar("R")
+
+_PAGE = 1000
+_WHOLE = 60 * 250_000  # what a `get` with the shortest timeout can carry
+
+
+class ObsStore:
+    """A bucket, or what lies beneath a prefix of it. See `Store`, and:
+
+    An etag has no quotes, so that the one of `put` equals the one of `list` everywhere. After an `AccessDenied` the
+    credentials are looked for anew. `head` says `NotFound` of a missing bucket, too: the answer has no body. A 409 is
+    `Unavailable`, on `put_new` as well: two requests met, and only a read can tell which one is there now.
+    """
+
+    def __init__(self, url: StoreUrl, place: Place, credentials: Credentials, clients: Clients | None = None) -> None:
+        self._url, self._place, self._credentials = url, place, credentials
+        self._clients = clients or Clients(url.bucket, url.path, place, credentials)
+
+    @property
+    def url(self) -> str:
+        return self._url.text
+
+    def put(self, key: str, body: bytes) -> str:
+        result = self._ask(
+            lambda client: obstore.put(client, key, body, use_multipart=False), Purpose.WRITE, len(body), key
+        )
+        return _bare(result["e_tag"])
+
+    def put_new(self, key: str, body: bytes) -> str:
+        result = self._ask(
+            lambda client: obstore.put(client, key, body, mode="create"), Purpose.WRITE, len(body), key, creating=True
+        )
+        return _bare(result["e_tag"])
+
+    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+        """See `Store`. At most `concurrency` + 1 parts are in memory: obstore asks for the next one early."""
+        with sending(parts) as sent:
+            result = self._ask(
+                lambda client: obstore.put(
+                    client, key, sent, use_multipart=True, chunk_size=part_size, max_concurrency=concurrency
+                ),
+                Purpose.PARTS,
+                part_size,
+                key,
+            )
+        etag = _bare(result["e_tag"])
+        return self._listed_etag(key, etag, sent.size) if self._place.custom else etag
+
+    def get(self, key: str) -> bytes:
+        size = 0
+        body: bytes | None = None
+        while body is None:  # a large one once more, with the time that its size needs
+            size, body = self._ask(partial(_get, key=key, at_most=max(size, _WHOLE)), Purpose.READ, size, key)
+        return body
+
+    def head(self, key: str) -> Object:
+        meta = self._ask(lambda client: obstore.head(client, key), Purpose.READ, 0, key)
+        return Object(key, meta["size"], _bare(meta["e_tag"]))
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        """See `Store`. One request for 1,000 keys, each made when the iteration comes to it."""
+        folder = under(prefix, self.url)
+        pages = self._ask(
+            lambda client: obstore.list(client, folder or None, chunk_size=_PAGE), Purpose.READ, 0, folder
+        )
+        while page := self._ask(lambda _: next(pages, None), Purpose.READ, 0, folder):
+            for meta in page:
+                yield Object(meta["path"], meta["size"], _bare(meta["e_tag"]))
+
+    def delete(self, key: str) -> None:
+        try:
+            self._ask(lambda client: obstore.delete(client, key), Purpose.WRITE, 0, key)
+        except NotFound:
+            return
+
+    def _ask(
+        self, request: Callable[[S3Store], R], purpose: Purpose, size: int, key: str, *, creating: bool = False
+    ) -> R:
+        """Make one request. Every error of it comes out as ours."""
+        subject = self._subject(key)
+        try:
+            self._find_credentials(subject)
+            with our_errors(subject, creating=creating, source=self._credentials.source):
+                return request(self._clients.get(purpose, size))
+        except AccessDenied as error:
+            self._credentials.forget()
+            self._clients.forget()
+            failure = self._credentials.failure() if isinstance(error, NoCredentials) else None
+            if failure is not None:
+                raise _about(subject, failure) from failure
+            raise
+
+    def _find_credentials(self, subject: str) -> None:
+        try:
+            self._credentials.find()
+        except StoreError as error:
+            raise _about(subject, error) from error
+
+    def _subject(self, key: str) -> str:
+        """What a message begins with. Refuses a key that cannot be stored as it is."""
+        if key:
+            check_key(f"{self._url.path}/{key}" if self._url.path else key, f"s3://{self._url.bucket}")
+        at = f" at {self._place.shown}" if self._place.custom else ""
+        return f"{self.url}{'/' if key else ''}{key}{at}"
+
+    def _listed_etag(self, key: str, completed: str, size: int) -> str:
+        """The etag that the server shows from now on: not Complete's at every one (rclone's shows an MD5 later)."""
+        try:
+            found = self.head(key)
+        except NotFound as error:
+            raise Unavailable(f"{self._subject(key)}: not there after its upload") from error
+        except (Unavailable, AccessDenied):
+            return completed  # it is stored; at worst it is sent once more
+        return found.etag if found.size == size else completed
+
+
+def _get(client: S3Store, *, key: str, at_most: int) -> tuple[int, bytes | None]:
+    """An object's size, and its bytes if there are no more than `at_most`."""
+    found = obstore.get(client, key)
+    size = found.meta["size"]
+    return size, found.bytes().to_bytes() if size <= at_most else None
+
+
+def _bare(etag: str | None) -> str:
+    return (etag or "").removeprefix("W/").strip('"')
+
+
+def _about(subject: str, error: StoreError) -> StoreError:
+    """The same error, saying of what."""
+    return type(error)(f"{subject}: {error}", hint=error.hint)

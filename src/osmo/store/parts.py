@@ -1,0 +1,52 @@
+"""Parts on their way into a store."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+
+class Parts:
+    """The parts, how many bytes they were so far, and the error that ended them."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = iter(parts)
+        self.size = 0
+        self.failure: BaseException | None = None
+
+    def __iter__(self) -> "Parts":
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            part = next(self._parts)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self.failure = error
+            raise
+        self.size += len(part)
+        return part
+
+    def close(self) -> None:
+        """Let a generator close its file now, also when the store gave up first."""
+        close = getattr(self._parts, "close", None)
+        if close is not None:
+            close()
+
+
+@contextlib.contextmanager
+def sending(parts: Iterable[bytes]) -> Iterator[Parts]:
+    """Inside the block the parts are sent. If they end in an error of their own, that very error comes out.
+
+    Whatever else was raised meanwhile is less true: the store's abort may have failed after it, and a file's
+    FileNotFoundError looks like obstore's.
+    """
+    sent = Parts(parts)
+    try:
+        yield sent
+    except BaseException:
+        if sent.failure is None:
+            raise
+    finally:
+        sent.close()
+    if sent.failure is not None:
+        raise sent.failure

@@ -1,0 +1,29 @@
+"""The servers, once for all tests of this directory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.servers import S3Server, moto_s3, rclone_s3
+
+BUCKET = "bucket"
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with rclone_s3(tmp_path_factory.mktemp("rclone") / "data", buckets=(BUCKET,)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3Server]:
+    with moto_s3(buckets=(BUCKET,)) as server:
+        yield server
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> str:
+    """A name of its own for each test beneath a shared bucket."""
+    name: str = request.node.nodeid
+    return "".join(character if character.isalnum() else "-" for character in Path(name).name)[-80:]

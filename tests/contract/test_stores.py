@@ -1,0 +1,357 @@
+"""Every store keeps the contract; and what is true of one kind only."""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from contract.conftest import BUCKET
+from contract.store import PART, Moved, StoreContract, listed
+from osmo.errors import AccessDenied, NoBucket, NoCredentials, NotFound, StoreError, Unavailable, UnknownHost
+from osmo.store import file
+from osmo.store.base import Store
+from osmo.store.open import open_store, probe
+from support.memory import MemoryStore
+from support.servers import NO_METADATA, S3Server, free_port, rclone_s3, s3_client, silent_server
+
+
+class TestMemory(StoreContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return MemoryStore()
+
+
+class TestFile(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return open_store(f"file://{tmp_path}/made/when needed#1/", {})
+
+    def check_literal(self, store: Store, key: str) -> None:
+        path = Path(store.url.removeprefix("file://"), key)
+        assert path.read_bytes() == b"22"
+
+    def test_nothing_is_made_before_it_is_needed(self, store: Store, tmp_path: Path) -> None:
+        assert listed(store) == {}
+        probe(store.url, {})
+        assert list(tmp_path.iterdir()) == []
+
+    def test_temporaries_are_never_shown_and_do_no_harm(self, store: Store, tmp_path: Path) -> None:
+        def looking() -> Iterator[bytes]:
+            yield b"half"
+            seen.update(os.listdir(root / "d"))
+            assert listed(store) == {}
+
+        root, seen = Path(store.url.removeprefix("file://")), set[str]()
+        store.put_parts("d/k", looking(), part_size=PART, concurrency=1)
+        (left,) = seen
+        (root / "d" / left).write_bytes(b"left by a process that was killed")
+        assert set(listed(store)) == {"d/k"}
+        with pytest.raises(StoreError, match="temporary"):
+            store.put(f"d/{left}", b"")
+        assert store.get("d/k") == b"half"
+
+    def test_a_failed_write_leaves_no_temporary(self, store: Store) -> None:
+        def moving() -> Iterator[bytes]:
+            yield b"x"
+            raise Moved
+
+        with pytest.raises(Moved):
+            store.put_parts("d/k", moving(), part_size=PART, concurrency=1)
+        assert os.listdir(Path(store.url.removeprefix("file://"), "d")) == []
+
+    def test_links_are_not_followed(self, store: Store, tmp_path: Path) -> None:
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "secret").write_text("not ours")
+        store.put("a", b"")
+        root = Path(store.url.removeprefix("file://"))
+        (root / "out").symlink_to(outside)
+        (root / "one").symlink_to(outside / "secret")
+        os.mkfifo(root / "pipe")
+        assert set(listed(store)) == {"a"}
+        for key in ("one", "pipe"):
+            with pytest.raises(NotFound):
+                store.get(key)
+        for request in (lambda: store.get("out/secret"), lambda: store.put("out/new", b"")):
+            with pytest.raises(StoreError, match="symbolic link"):
+                request()
+        assert os.listdir(outside) == ["secret"]
+
+    def test_the_directory_itself_may_be_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        store = open_store(f"file://{tmp_path}/link", {})
+        store.put("a/b", b"x")
+        assert set(listed(store)) == {"a/b"}
+
+    @pytest.mark.parametrize(("key", "words"), [("a", "a directory"), ("a/b/c", "a file, not a directory")])
+    def test_a_name_that_is_taken_otherwise(self, store: Store, key: str, words: str) -> None:
+        store.put("a/b", b"")
+        for put in (store.put, store.put_new):
+            with pytest.raises(StoreError, match=words):
+                put(key, b"")
+
+    def test_names_that_are_no_keys_are_not_shown(self, store: Store) -> None:
+        store.put("a", b"")
+        root = os.fsencode(store.url.removeprefix("file://"))
+        for name in (b"\xff", b"a\tb"):
+            with open(os.path.join(root, name), "wb"):
+                pass
+        assert set(listed(store)) == {"a"}
+
+    @pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
+    def test_create_only_without_hard_links(self, store: Store, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+        def no_links(*_args: object, **_options: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(file.os, "link", no_links)
+        self.test_put_new_never_overwrites(store)
+        self.test_of_many_put_new_at_once_one_wins(store)
+        assert set(listed(store)) == {"k", "claim"}
+
+    @pytest.mark.parametrize(
+        ("code", "kind"), [(errno.ENOSPC, Unavailable), (errno.EACCES, AccessDenied), (errno.EIO, Unavailable)]
+    )
+    def test_what_the_disk_says(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[StoreError]
+    ) -> None:
+        store.put("k", b"old")
+
+        def failing(_descriptor: int) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(file.os, "fsync", failing)
+        with pytest.raises(kind, match=r"^file:///.*/k: "):
+            store.put("k", b"new")
+        assert store.get("k") == b"old"
+        assert set(listed(store)) == {"k"}
+
+    def test_a_probe_names_what_is_in_the_way(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(NoBucket, match="is not a directory"):
+            probe(f"file://{tmp_path}/file/below", {})
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_a_probe_of_a_directory_that_cannot_be_written(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o500)
+        with pytest.raises(AccessDenied, match="cannot be written to"):
+            probe(f"file://{tmp_path}/below", {})
+
+
+class S3Contract(StoreContract):
+    """What is the same at every S3 server."""
+
+    @pytest.fixture
+    def server(self) -> S3Server:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, server: S3Server, folder: str) -> Store:
+        return open_store(f"s3://{BUCKET}/odd #1/{folder}/", server.environ)
+
+    def test_the_server_has_the_very_key(self, server: S3Server, store: Store) -> None:
+        prefix = store.url.removeprefix(f"s3://{BUCKET}/") + "/"
+        for key in ("ckpt#1", "100%", "a%41b", "a?b", "a b", "é", "a\\b", "[1]"):
+            store.put(key, b"")
+        found = s3_client(server).list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
+        assert {each["Key"].removeprefix(prefix) for each in found} == set(listed(store))
+
+    def test_a_failed_upload_leaves_no_parts_behind(self, server: S3Server, store: Store) -> None:
+        def moving() -> Iterator[bytes]:
+            yield bytes(PART)
+            yield bytes(PART)
+            raise Moved
+
+        with pytest.raises(Moved):
+            store.put_parts("k", moving(), part_size=PART, concurrency=2)
+        assert s3_client(server).list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+    def test_at_most_one_part_more_than_the_concurrency_is_held(self, store: Store) -> None:
+        alive, most, lock = [0], [0], threading.Lock()
+
+        class Part(bytearray):
+            def __init__(self) -> None:
+                super().__init__(PART)
+                with lock:
+                    alive[0] += 1
+                    most[0] = max(most[0], alive[0])
+
+            def __del__(self) -> None:
+                with lock:
+                    alive[0] -= 1
+
+        store.put_parts("k", (Part() for _ in range(12)), part_size=PART, concurrency=2)  # type: ignore[misc]
+        assert most[0] <= 2 + 1 + 1  # and the one that is being made
+
+    def test_a_probe_of_a_store_that_works(self, server: S3Server) -> None:
+        probe(f"s3://{BUCKET}", server.environ)
+        probe(f"s3://{BUCKET}/not/there/yet", server.environ)
+
+    def test_a_bucket_that_does_not_exist(self, server: S3Server) -> None:
+        store = open_store("s3://nosuchbucket/x", server.environ)
+        for request in (
+            lambda: store.put("k", b""),
+            lambda: store.put_new("k", b""),
+            lambda: store.put_parts("k", iter((b"",)), part_size=PART, concurrency=1),
+            lambda: store.get("k"),
+            lambda: list(store.list("")),
+            lambda: probe("s3://nosuchbucket/x", server.environ),
+        ):
+            with pytest.raises(NoBucket) as caught:
+                request()
+            assert str(caught.value).startswith("s3://nosuchbucket/x")
+            assert "404 NoSuchBucket" in str(caught.value)
+            assert "\n" not in str(caught.value)
+
+    def test_no_credentials(self, server: S3Server, tmp_path: Path) -> None:
+        environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_ENDPOINT_URL": server.endpoint}
+        for request in (
+            lambda: probe(f"s3://{BUCKET}", environ),
+            lambda: open_store(f"s3://{BUCKET}", environ).put("k", b""),
+        ):
+            with pytest.raises(NoCredentials, match=f"^s3://{BUCKET}.*{server.endpoint}: no AWS credentials found$"):
+                request()
+
+    def test_credentials_endpoint_and_region_of_a_profile(self, server: S3Server, tmp_path: Path) -> None:
+        environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_PROFILE": "work"}
+        write_profile(tmp_path, server)
+        probe(f"s3://{BUCKET}", environ)
+        open_store(f"s3://{BUCKET}", environ).put("by profile", b"")
+        open_store(f"s3://{BUCKET}", environ).delete("by profile")
+
+
+class TestMoto(S3Contract):
+    @pytest.fixture
+    def server(self, moto: S3Server) -> S3Server:
+        return moto
+
+    def test_a_foreign_key_that_is_no_path_is_named(self, server: S3Server, store: Store) -> None:
+        path = store.url.removeprefix(f"s3://{BUCKET}/")
+        s3_client(server).put_object(Bucket=BUCKET, Key=f"{path}/a//b", Body=b"")
+        try:
+            with pytest.raises(StoreError, match=r"cannot be listed.*a//b") as caught:
+                list(store.list(""))
+            assert "Remove it" in caught.value.hint
+        finally:
+            s3_client(server).delete_object(Bucket=BUCKET, Key=f"{path}/a//b")
+
+
+class TestRclone(S3Contract):
+    create_only = False
+
+    @pytest.fixture
+    def server(self, rclone: S3Server) -> S3Server:
+        return rclone
+
+    def check_literal(self, store: Store, key: str) -> None:
+        assert store.head(key).size == 2
+
+    @pytest.mark.parametrize(
+        ("wrong", "code"),
+        [
+            ({"AWS_SECRET_ACCESS_KEY": "wr0ng"}, "SignatureDoesNotMatch"),
+            ({"AWS_ACCESS_KEY_ID": "who"}, "InvalidAccess"),
+        ],
+    )
+    def test_wrong_credentials(self, server: S3Server, wrong: Mapping[str, str], code: str) -> None:
+        environ = {**server.environ, **wrong}
+        store = open_store(f"s3://{BUCKET}/x", environ)
+        for request in (
+            lambda: store.put("k", b""),
+            lambda: store.get("k"),
+            lambda: list(store.list("")),
+            lambda: probe(f"s3://{BUCKET}/x", environ),
+        ):
+            with pytest.raises(AccessDenied) as caught:
+                request()
+            said = str(caught.value)
+            assert code in said
+            assert server.endpoint in said
+            assert "environment (AWS_ACCESS_KEY_ID)" in said
+            assert caught.value.hint
+            assert not any(secret in said + caught.value.hint for secret in ("wr0ng", "who", "SECRET"))
+
+    def test_credentials_that_are_corrected_are_found(self, server: S3Server, tmp_path: Path) -> None:
+        environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_PROFILE": "work"}
+        write_profile(tmp_path, server, secret="old")
+        store = open_store(f"s3://{BUCKET}/corrected", environ)
+        with pytest.raises(AccessDenied, match=r"profile 'work' in ~/\.aws/credentials"):
+            store.put("k", b"")
+        write_profile(tmp_path, server)
+        store.put("k", b"")
+
+    def test_a_store_that_goes_down_and_comes_back(self, tmp_path: Path) -> None:
+        with rclone_s3(tmp_path / "data", buckets=("bucket",)) as server:
+            store = open_store("s3://bucket/x", server.environ)
+            store.put("k", b"before")
+            server.stop()
+            began = time.monotonic()
+            for request in (lambda: store.put("k", b"while"), lambda: probe("s3://bucket/x", server.environ)):
+                with pytest.raises(Unavailable, match="connection refused"):
+                    request()
+            assert time.monotonic() - began < 5
+            server.start()
+            assert store.get("k") == b"before"
+            store.put("k", b"after")
+            assert (server.directory / "bucket/x/k").read_bytes() == b"after"
+
+
+def write_profile(home: Path, server: S3Server, secret: str = "") -> None:
+    (home / ".aws").mkdir(exist_ok=True)
+    (home / ".aws/config").write_text(
+        f"[profile work]\nregion = us-east-1\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = {server.endpoint}\n"
+    )
+    (home / ".aws/credentials").write_text(
+        f"[work]\naws_access_key_id = {server.key}\naws_secret_access_key = {secret or server.secret}\n"
+    )
+
+
+def environ_of(endpoint: str) -> dict[str, str]:
+    return {
+        **NO_METADATA,
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_ACCESS_KEY_ID": "KEY",
+        "AWS_SECRET_ACCESS_KEY": "SECRET",
+    }
+
+
+def test_a_server_that_is_not_there() -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    began = time.monotonic()
+    store = open_store("s3://bucket", environ_of(endpoint))
+    for request in (
+        lambda: store.put("k", b""),
+        lambda: store.get("k"),
+        lambda: list(store.list("")),
+        lambda: probe("s3://bucket", environ_of(endpoint)),
+    ):
+        with pytest.raises(Unavailable, match=f"{endpoint}: connection refused"):
+            request()
+    assert time.monotonic() - began < 10
+
+
+def test_a_host_that_does_not_exist() -> None:
+    with pytest.raises(UnknownHost, match="does not resolve"):
+        probe("s3://bucket", environ_of("http://store.invalid:9000"))
+
+
+def test_a_server_that_hangs() -> None:
+    with silent_server() as endpoint:
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="no answer"):
+            probe("s3://bucket", environ_of(endpoint), timeout_s=1.0)
+        assert 0.5 < time.monotonic() - began < 3
+
+
+def test_credentials_whose_helper_hangs(tmp_path: Path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/config").write_text("[default]\ncredential_process = sleep 4\n")
+    environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="no answer within 1 s"):
+        probe("s3://bucket", environ, timeout_s=1.0)
+    assert time.monotonic() - began < 3

@@ -1,0 +1,78 @@
+"""A store in memory that behaves like S3 with create-only. For tests that want to see what is stored."""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+
+from osmo.errors import AlreadyExists, NotFound
+from osmo.store.base import Object
+from osmo.store.keys import check_key, under
+
+
+class MemoryStore:
+    """See `osmo.store.base.Store`. `objects` is what is in it, by key. Safe to use from many threads."""
+
+    def __init__(self, url: str = "memory://test") -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self.objects: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def put(self, key: str, body: bytes) -> str:
+        return self._store(key, bytes(body), _md5(body), new=False)
+
+    def put_new(self, key: str, body: bytes) -> str:
+        return self._store(key, bytes(body), _md5(body), new=True)
+
+    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+        check_key(key, self._url)
+        bodies = [bytes(part) for part in parts]
+        if any(len(body) != part_size for body in bodies[:-1]) or any(len(body) > part_size for body in bodies):
+            raise AssertionError(f"{key}: parts of {[len(body) for body in bodies]} bytes, not of {part_size}")
+        etag = f"{_md5(b''.join(map(str.encode, map(_md5, bodies))))}-{max(1, len(bodies))}"
+        return self._store(key, b"".join(bodies), etag, new=False)
+
+    def get(self, key: str) -> bytes:
+        with self._lock:
+            return self.objects[self._known(key)]
+
+    def head(self, key: str) -> Object:
+        with self._lock:
+            return self._object(self._known(key))
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        folder = under(prefix, self._url)
+        start = f"{folder}/" if folder else ""
+        with self._lock:
+            found = [self._object(key) for key in sorted(self.objects) if key.startswith(start)]
+        yield from found
+
+    def delete(self, key: str) -> None:
+        check_key(key, self._url)
+        with self._lock:
+            self.objects.pop(key, None)
+            self.etags.pop(key, None)
+
+    def _store(self, key: str, body: bytes, etag: str, *, new: bool) -> str:
+        check_key(key, self._url)
+        with self._lock:
+            if new and key in self.objects:
+                raise AlreadyExists(f"{self._url}/{key}: 412 PreconditionFailed")
+            self.objects[key], self.etags[key] = body, etag
+        return etag
+
+    def _known(self, key: str) -> str:
+        if check_key(key, self._url) not in self.objects:
+            raise NotFound(f"{self._url}/{key}: 404 NoSuchKey")
+        return key
+
+    def _object(self, key: str) -> Object:
+        return Object(key, len(self.objects[key]), self.etags[key])
+
+
+def _md5(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
