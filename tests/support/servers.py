@@ -84,8 +84,7 @@ def rclone_s3(
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     address = f"127.0.0.1:{port}"
-    # Without a cache of names, so that what a test changes in the directory is seen at once.
-    options = ["--addr", address, "--auth-key", f"{key},{secret}", "--dir-cache-time", "0s", "--config", "/dev/null"]
+    options = ["--addr", address, "--auth-key", f"{key},{secret}", "--config", "/dev/null"]
     command = [_rclone(), "serve", "s3", *options, str(directory)]
     server = S3Server(f"http://{address}", port, key, secret, directory, command)
     for bucket in buckets:
