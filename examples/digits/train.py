@@ -3,7 +3,7 @@
 It writes into --output:
 
     checkpoints/step-0005.joblib  the whole model with its optimizer and random state, every --every epochs
-    metrics.json                  how good the model is now
+    metrics.json                  how good the newest checkpoint's model is
     train.log                     one line an epoch, only ever appended to
 
 If there are checkpoints already, it goes on from the newest and ends with the same model as if it had never stopped.
@@ -42,8 +42,8 @@ def main() -> None:
         print(line, flush=True)
         with (options.output / "train.log").open("a") as log:
             log.write(line + "\n")
-        replace(options.output / "metrics.json", json.dumps(metrics).encode())
         if epoch % options.every == 0 or epoch == options.epochs:
+            replace(options.output / "metrics.json", json.dumps(metrics).encode())
             save(checkpoints / f"step-{epoch:04d}.joblib", {"epoch": epoch, "model": model})
         time.sleep(options.pause)
 
