@@ -12,7 +12,6 @@ import pytest
 from contract.conftest import BUCKET
 from contract.store import PART, Moved, StoreContract, listed
 from osmo.errors import AccessDenied, NoBucket, NoCredentials, NotFound, StoreError, Unavailable, UnknownHost
-from osmo.store import file
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
 from support.memory import MemoryStore
@@ -108,7 +107,7 @@ class TestFile(StoreContract):
         def no_links(*_args: object, **_options: object) -> None:
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr(file.os, "link", no_links)
+        monkeypatch.setattr(os, "link", no_links)
         self.test_put_new_never_overwrites(store)
         self.test_of_many_put_new_at_once_one_wins(store)
         assert set(listed(store)) == {"k", "claim"}
@@ -124,7 +123,7 @@ class TestFile(StoreContract):
         def failing(_descriptor: int) -> None:
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr(file.os, "fsync", failing)
+        monkeypatch.setattr(os, "fsync", failing)
         with pytest.raises(kind, match=r"^file:///.*/k: "):
             store.put("k", b"new")
         assert store.get("k") == b"old"
@@ -299,11 +298,35 @@ class TestRclone(S3Contract):
             store.put("k", b"after")
             assert (server.directory / "bucket/x/k").read_bytes() == b"after"
 
+    def test_a_store_that_goes_down_during_an_upload(self, tmp_path: Path) -> None:
+        closed: list[bool] = []
+
+        def interrupted() -> Iterator[bytes]:
+            try:
+                yield bytes(PART)
+                yield bytes(PART)
+                server.stop()
+                while True:
+                    yield bytes(PART)
+            finally:
+                closed.append(True)
+
+        with rclone_s3(tmp_path / "data", buckets=("bucket",)) as server:
+            store = open_store("s3://bucket", server.environ)
+            began = time.monotonic()
+            with pytest.raises(Unavailable):
+                store.put_parts("k", interrupted(), part_size=PART, concurrency=2)
+            assert time.monotonic() - began < 20
+            assert closed == [True]
+            server.start()
+            assert listed(store) == {}
+
 
 def write_profile(home: Path, server: S3Server, secret: str = "") -> None:
     (home / ".aws").mkdir(exist_ok=True)
     (home / ".aws/config").write_text(
-        f"[profile work]\nregion = us-east-1\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = {server.endpoint}\n"
+        "[profile work]\nregion = us-east-1\nservices = mine\n"
+        f"[services mine]\ns3 =\n  endpoint_url = {server.endpoint}\n"
     )
     (home / ".aws/credentials").write_text(
         f"[work]\naws_access_key_id = {server.key}\naws_secret_access_key = {secret or server.secret}\n"

@@ -44,8 +44,14 @@ class S3Server:
         }
 
     def make_bucket(self, name: str) -> None:
-        """A bucket of rclone's is a directory. A name has at least three characters."""
-        (self.directory / name).mkdir(exist_ok=True)
+        """A bucket, whether the server runs or not. S3 wants a name of at least three characters.
+
+        rclone remembers what is in its directories: what else is changed there behind its back shows much later.
+        """
+        if self.command and self.process is None:
+            (self.directory / name).mkdir(exist_ok=True)
+        else:
+            s3_client(self).create_bucket(Bucket=name)
 
     def start(self) -> None:
         """Start it, at the same port as before; it answers once this returns."""
@@ -107,7 +113,7 @@ def moto_s3(buckets: tuple[str, ...] = ()) -> Iterator[S3Server]:
     server = S3Server(f"http://{host}:{port}", port, "KEY", "SECRET", Path(os.devnull), [])
     try:
         for bucket in buckets:
-            s3_client(server).create_bucket(Bucket=bucket)
+            server.make_bucket(bucket)
         yield server
     finally:
         running.stop()

@@ -4,13 +4,16 @@ import os
 import signal
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 
 from osmo.agent.attempt import run
 from osmo.agent.config import TaskConfig
+from osmo.agent.loop import Events
+from osmo.agent.signals import queued
 from osmo.clock import SystemClock
 from osmo.rundir import records
 from osmo.rundir.identity import Process
-from osmo.rundir.paths import AttemptDir
+from osmo.rundir.paths import AttemptDir, RunDir
 from osmo.states import State
 
 
@@ -18,8 +21,13 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     where = AttemptDir(Path(sys.argv[1]))
     config = TaskConfig.read(records.read(where.task))
-    records.write(where.agent, Process.of(os.getpid()).record())
-    state = run(where, config, os.environ, SystemClock())
+    events: Events = SimpleQueue()
+    with queued(events, signal.SIGTERM, signal.SIGINT):
+        # Only now: whoever knows our pid may send a signal, and none may be lost.
+        records.write(where.agent, Process.of(os.getpid()).record())
+        # As the submit had it. In our own, Python may have set LC_CTYPE.
+        environ = records.read(RunDir(where.path.parents[2]).environment) or {}
+        state = run(where, config, environ, events, SystemClock())
     sys.stderr.flush()
     # A request that hangs must not keep the process: all that counts is in the records.
     os._exit(0 if state is State.COMPLETED else 1)

@@ -1,8 +1,6 @@
 """Puts together what takes part in one attempt, starts the command or finds it running, and lets the loop go."""
 
-import signal
 from collections.abc import Mapping
-from queue import SimpleQueue
 
 from osmo.agent import files
 from osmo.agent.child import Child, missing_command
@@ -11,7 +9,6 @@ from osmo.agent.loop import Attempt, Durable, Events, Patience
 from osmo.agent.output import Follower
 from osmo.agent.saver import Saver
 from osmo.agent.say import Narrator
-from osmo.agent.signals import queued
 from osmo.agent.status import StatusBoard
 from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.events import Event
@@ -28,38 +25,43 @@ from osmo.states import COULD_NOT_START, State
 from osmo.store.open import open_store
 
 
-def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], clock: Clock) -> State:
-    """The attempt from where it stands to its end. Returns the state that it ended in."""
+def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], events: Events, clock: Clock) -> State:
+    """The attempt from where it stands to its end. Returns the state that it ended in.
+
+    environ: what the run was submitted with. events: where signals arrive.
+    """
     status = records.read(where.status)
     if status is not None and (state := State(status["state"])).over:
         return state
-    events: Events = SimpleQueue()
     log = LogWriter(where.log, config.task, config.attempt, clock)
     board = StatusBoard(where, config.streams, clock)
-    with queued(events, signal.SIGTERM, signal.SIGINT):
-        try:
-            child = Child.find(where) or _start(where, config, environ, board, log)
-        except (OsmoError, OSError) as error:
-            log.ours(f"Could not start: {error}")
-            board.enter(State.FAILED_START_ERROR, exit_code=COULD_NOT_START, message=str(error))
-            return board.state
-        board.enter(State.RUNNING)
-        budget = ByteBudget(suitable_total())
-        savers = [
-            _saver(place, entries, config, environ, log, board, events, clock, budget)
-            for place, entries in enumerate(config.streams)
-        ]
-        follower = Follower(where, log, clock)
-        follower.start()
-        for saver in savers:
-            saver.start()
-        patience = Patience(config.limits.grace_s, config.limits.final_timeout_s)
-        cancel = RunDir(where.path.parents[2]).cancel
-        return Attempt(child, savers, follower, board, log, clock, events, cancel.exists, patience).run().state
+    canceled = RunDir(where.path.parents[2]).cancel.exists
+    child = Child.find(where)
+    if child is None and canceled():
+        board.enter(State.FAILED_CANCELED, message="canceled by the user before the command was started")
+        return board.state
+    try:
+        child = child or _start(where, config, environ, board, log, clock)
+    except (OsmoError, OSError, UnicodeError) as error:
+        log.ours(f"Could not start: {error}")
+        board.enter(State.FAILED_START_ERROR, exit_code=COULD_NOT_START, message=f"could not start: {error}")
+        return board.state
+    board.enter(State.RUNNING)
+    budget = ByteBudget(suitable_total())
+    savers = [
+        _saver(place, entries, config, environ, log, board, events, clock, budget)
+        for place, entries in enumerate(config.streams)
+    ]
+    follower = Follower(where, log, clock)
+    follower.start()
+    for saver in savers:
+        saver.start()
+    patience = Patience(config.limits.grace_s, config.limits.final_timeout_s)
+    return Attempt(child, savers, follower, board, log, clock, events, canceled, patience).run().state
 
 
 def _start(
-    where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], board: StatusBoard, log: LogWriter
+    where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], board: StatusBoard, log: LogWriter, clock: Clock
 ) -> Child:
     """Start the command. Raises OsmoError or OSError if it cannot be started."""
     board.enter(State.INITIALIZING)
@@ -71,7 +73,7 @@ def _start(
         raise OsmoError(why)
     files.write(config.files)
     where.data.mkdir(mode=0o700, exist_ok=True)
-    return Child.start(where, command, environment, config.cwd)
+    return Child.start(where, command, environment, config.cwd, clock)
 
 
 def _saver(

@@ -10,27 +10,39 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
+from osmo.agent import launch
+from osmo.clock import Clock
+from osmo.errors import RunDirectoryError
 from osmo.rundir import records
-from osmo.rundir.identity import Process, group_alive
+from osmo.rundir.identity import Process, boot, group_alive, host
 from osmo.rundir.paths import AttemptDir
 
 _OOM_STEP = 200
+_LOOK_EVERY_S = 0.005
+_SHELL = "/bin/sh"
 KILLED = 128 + signal.SIGKILL
 
-# $1: the attempt's directory. $2: oom_score_adj. No variables of its own: the command's environment holds what it held.
-# `started` is made create-only, so that the command never runs twice.
+# $1: the attempt's directory. $2: this boot. Then what to run. `started` is made create-only, so that the command never
+# runs twice. The shell's own errors go nowhere: it reports signals ("Killed"), and that is ours to say.
 _WRAPPER = """
 trap : TERM INT HUP
+exec 2>/dev/null
 set -C
-{ echo $$ >"$1/started"; } 2>/dev/null || exit 0
+(umask 077; echo $$ "$2" >"$1/started") || exit 0
 set +C
-( { echo "$2" >/proc/self/oom_score_adj; } 2>/dev/null; shift 2; exec "$@" )
-set -- "$1" $?
-{ echo "$2" >"$1/.exit" && mv "$1/.exit" "$1/exit"; } 2>/dev/null
-exit "$2"
+attempt=$1
+shift 2
+(exec "$@" 2>&1)
+code=$?
+umask 077
+echo $code >"$attempt/.exit" && mv "$attempt/.exit" "$attempt/exit"
+exit $code
 """
 
 
@@ -43,56 +55,80 @@ class Child:
         self._popen = popen
 
     @classmethod
-    def start(cls, attempt: AttemptDir, command: tuple[str, ...], environment: Mapping[str, str], cwd: str) -> "Child":
-        """Start the command, its output going to the attempt's `output`. Raises OSError if even the shell cannot run."""
-        with open(
-            os.open(attempt.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab"
-        ) as output:
+    def start(
+        cls, attempt: AttemptDir, command: tuple[str, ...], environment: Mapping[str, str], cwd: str, clock: Clock
+    ) -> "Child":
+        """Start the command, its output going to the attempt's `output`.
+
+        Its environment is `environment` and nothing else. If another agent was quicker, its command is returned.
+        Raises OSError or OsmoError if even the shell around it cannot run; then the command has not run.
+        """
+        with (
+            _file_of(launch.encoded(environment)) as variables,
+            open(attempt.output, "ab", opener=_private) as output,
+        ):
             popen = subprocess.Popen(
-                ["/bin/sh", "-c", _WRAPPER, "osmo-task", str(attempt.path), str(_oom_score_adj()), *command],
-                stdin=subprocess.DEVNULL,
+                [
+                    *(_SHELL, "-c", _WRAPPER, "osmo-task", str(attempt.path), boot()),
+                    *(sys.executable, "-I", "-S", launch.__file__, str(_oom_score_adj()), *command),
+                ],
+                stdin=variables,
                 stdout=output,
                 stderr=output,
                 cwd=cwd,
-                env=dict(environment),
                 start_new_session=True,
             )
-        leader = Process.of(popen.pid)
-        records.write(attempt.child, leader.record())
-        return cls(attempt, leader, popen)
+        child = cls(attempt, Process.of(popen.pid), popen)
+        while _started(attempt) is None and child._leader_alive():
+            clock.sleep(_LOOK_EVERY_S)
+        leader = _started(attempt)
+        if leader is None or leader.pid != popen.pid:
+            popen.wait()  # it has ended already
+        if leader is None:
+            raise RunDirectoryError(f"{attempt.path}: cannot be written to")
+        if leader.pid != popen.pid:
+            return cls(attempt, leader)
+        with contextlib.suppress(OSError):  # a full disk: the command runs, and `started` says nearly as much
+            records.write(attempt.child, leader.record())
+        return child
 
     @classmethod
     def find(cls, attempt: AttemptDir) -> "Child | None":
         """The command that an agent before us started; None if none did."""
         record = records.read(attempt.child)
-        return None if record is None else cls(attempt, Process.read(record))
+        leader = _started(attempt) if record is None else Process.read(record)
+        return None if leader is None else cls(attempt, leader)
 
     def ended(self) -> int | None:
         """The command's exit code (128+n for a signal), None while it runs.
 
         A wrapper that was killed leaves none: then the command has ended when nothing of its group runs, with 137.
         """
-        try:
-            return int(self._attempt.exit.read_text())
-        except (FileNotFoundError, ValueError):
-            pass
+        if (code := self._recorded()) is not None:
+            return code
         if self._leader_alive() or self.group_alive():
             return None
+        if (code := self._recorded()) is not None:  # written since we looked
+            return code
         if self._popen is not None and (code := self._popen.wait()) >= 0:
             return code  # the disk was too full for the file
         return KILLED
 
     def group_alive(self) -> bool:
         """Whether anything of the command's process group still runs."""
-        if self._leader.boot != Process.of(os.getpid()).boot:
-            return False
-        return group_alive(self._leader.pid)
+        return self._leader.boot == boot() and group_alive(self._leader.pid)
 
     def signal(self, signum: signal.Signals) -> None:
         """Send a signal to all that is left of the group."""
         if self.group_alive():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._leader.pid, signum)
+
+    def _recorded(self) -> int | None:
+        try:
+            return int(self._attempt.exit.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _leader_alive(self) -> bool:
         # Not reaped before the end: so long its pid, which is the group's name, is nobody else's.
@@ -111,9 +147,35 @@ def missing_command(command: tuple[str, ...], environment: Mapping[str, str], cw
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return None
         return f"{program!r} is {'not executable' if os.path.exists(path) else 'not there'} (in {cwd})"
-    if shutil.which(program, path=environment.get("PATH", os.defpath)) is None:
+    folders = environment.get("PATH", os.defpath).split(os.pathsep)
+    if shutil.which(program, path=os.pathsep.join(os.path.join(cwd, folder) for folder in folders)) is None:
         return f"command not found: {program!r} (in the PATH of the submit)"
     return None
+
+
+def _started(attempt: AttemptDir) -> Process | None:
+    """The wrapper that runs, or ran, the command, as far as its own words tell."""
+    try:
+        pid, _, in_boot = attempt.started.read_text().rstrip("\n").partition(" ")
+        leader = Process.of(int(pid))
+    except (FileNotFoundError, ValueError):  # none, or it is about to write
+        return None
+    return leader if in_boot == leader.boot else Process(host(), in_boot, int(pid), 0)
+
+
+def _file_of(body: bytes) -> IO[bytes]:
+    """A file without a name, to be read from its beginning."""
+    if hasattr(os, "memfd_create"):
+        file: IO[bytes] = open(os.memfd_create("environment"), "w+b")
+    else:
+        file = tempfile.TemporaryFile()
+    file.write(body)
+    file.seek(0)
+    return file
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _oom_score_adj() -> int:

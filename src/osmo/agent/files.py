@@ -19,7 +19,7 @@ def write(files: tuple[FileSpec, ...]) -> None:
         path = Path(file.path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not file.replace and path.exists():
+            if not file.replace and os.path.lexists(path):
                 if path.read_bytes() == contents:
                     continue
                 raise OsmoError(f"files: {path} is there already, and osmo did not make it: it stays as it is")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from queue import Empty, SimpleQueue
 
-from osmo.agent.child import Child
+from osmo.agent.child import KILLED, Child
 from osmo.agent.output import Follower
 from osmo.agent.saver import Last, Saver
 from osmo.agent.status import StatusBoard
@@ -16,6 +16,9 @@ from osmo.logs.write import LogWriter
 from osmo.states import PREEMPTED, STORE_FAILED, State
 
 _TICK_S = 0.2
+_DEAD_AFTER_KILL_S = 30.0
+_TOLD_WITHIN_S = 1.0
+_TERMINATED = 128 + signal.SIGTERM
 
 
 class Cause(Enum):
@@ -54,14 +57,18 @@ def conclude(cause: Cause, code: int, lost: str) -> Conclusion:
     if cause is Cause.PREEMPTED:
         return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also)
     if code:
-        how = f"killed by {signal.Signals(code - 128).name}" if code - 128 in _SIGNALS else f"exit code {code}"
-        return Conclusion(State.FAILED, code, f"the command ended with {how}" + also)
+        return Conclusion(State.FAILED, code, f"the command failed: {outcome(code)}" + also)
     if lost:
         return Conclusion(State.FAILED, STORE_FAILED, lost)
     return Conclusion(State.COMPLETED, 0, "")
 
 
 _SIGNALS = {int(number) for number in signal.Signals}
+
+
+def outcome(code: int) -> str:
+    """`exit code 3`, `exit code 137 (SIGKILL)`."""
+    return f"exit code {code}" + (f" ({signal.Signals(code - 128).name})" if code - 128 in _SIGNALS else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +115,15 @@ class Attempt:
         code = self._end_group(code)
         self._follower.finish()
         self._board.facts(exit_code=code)
-        self._log.ours(f"The command has ended with exit code {code}")
+        self._log.ours(f"The command has ended: {outcome(code)}")
         lost = self._save(Trigger.PREEMPT if cause is Cause.PREEMPTED else Trigger.FINAL, code)
         for stream in self._board.seen_nothing():
             self._log.ours(f"Nothing was ever checkpointed: {stream.why_nothing}")
         ending = conclude(cause, code, lost)
         if ending.message:
             self._log.ours(ending.message[0].upper() + ending.message[1:])
+        if self._log.dropped:
+            self._log.ours(f"{self._log.dropped} lines of this log could not be written")
         self._board.enter(ending.state, exit_code=ending.exit_code, message=ending.message)
         return ending
 
@@ -123,11 +132,19 @@ class Attempt:
         while True:
             event = self._next_event()
             if (code := self._child.ended()) is not None:
-                return Cause.ITSELF, code
+                return Cause.PREEMPTED if code == _TERMINATED and self._told(event) else Cause.ITSELF, code
             if self._canceled():
                 return Cause.CANCELED, None
             if isinstance(event, signal.Signals):
                 return Cause.PREEMPTED, None
+
+    def _told(self, event: Event | None) -> bool:
+        """Whether a signal came with this event or comes now. Who takes a machine away often tells everybody at once:
+        the command may have ended before we hear of it."""
+        deadline = self._clock.monotonic() + _TOLD_WITHIN_S
+        while not isinstance(event, signal.Signals) and self._clock.monotonic() < deadline:
+            event = self._next_event()
+        return isinstance(event, signal.Signals)
 
     def _end_group(self, code: int | None) -> int:
         """TERM to all that is left of the command's group, its grace, KILL. Returns the command's exit code."""
@@ -138,7 +155,9 @@ class Attempt:
             if not self._group_ends_within(self._patience.grace_s):
                 self._log.ours(f"Still running {self._patience.grace_s:g} s later: killed")
                 self._child.signal(signal.SIGKILL)
-                self._group_ends_within(float("inf"))
+                if not self._group_ends_within(_DEAD_AFTER_KILL_S):  # it waits for a disk that does not answer
+                    self._log.ours("Some of it cannot even be killed; the last checkpoint is made nevertheless")
+                    return KILLED if code is None else code
         while code is None:
             self._next_event()
             code = self._child.ended()

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import threading
+from typing import IO
 
 from osmo.clock import Clock
 from osmo.logs.split import Splitter
@@ -40,6 +41,7 @@ class Follower(threading.Thread):
             self._offset = self._punched = file.tell()
             while True:
                 last = self._last.is_set()
+                self._notice_truncation(file)
                 while data := file.read(_CHUNK):
                     self._offset += len(data)
                     self._log.of_task(self._splitter.feed(data, self._clock.monotonic()))
@@ -49,6 +51,11 @@ class Follower(threading.Thread):
                     self._log.of_task(self._splitter.end())
                     return
                 self._clock.wait(self._last, _IDLE_S)
+
+    def _notice_truncation(self, file: IO[bytes]) -> None:
+        """`echo … > /dev/stderr` opens the file anew and empties it: go on from its beginning."""
+        if os.fstat(file.fileno()).st_size < self._offset:
+            self._offset = self._punched = file.seek(0)
 
     @staticmethod
     def _start(descriptor: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Progressed, Unchanged
+from osmo.checkpoint.tree import ROOT
 from osmo.clock import Clock
 from osmo.logs import line
 from osmo.logs.progress import progress, size
@@ -23,6 +24,7 @@ class Narrator:
         self._url = url
         self._log = log
         self._clock = clock
+        self._begun = False
         self._summary = ""
         self._number = 0
         self._committed_at = 0.0
@@ -32,16 +34,17 @@ class Narrator:
     def __call__(self, event: Event) -> None:
         match event:
             case Begun():
+                self._begun = True
                 self._log.ours(line.begins(self._path, self._url))
             case Progressed():
                 self._log.ours(progress(event.done, event.total, event.seconds, event.path))
             case Committed():
                 self._committed(event)
             case Finished():
-                self._log.ours(line.finished(self._path, self._url))
-                if self._summary:
-                    self._log.ours(self._summary)
-                    self._summary = ""
+                if self._begun:
+                    self._log.ours(line.finished(self._path, self._url))
+                    self._begun = False
+                self._log.ours(self._summary)
             case Unchanged():
                 self._unchanged(event)
             case Failed():
@@ -62,10 +65,9 @@ class Narrator:
             parts.append(f"left out while being written: {_names(event.left_out)}")
         if event.gone:
             parts.append(f"{_files(event.gone)} gone")
-        summary = f"Checkpoint {event.number}: {'; '.join(parts)}"
-        if event.sent_files or any(saved.record for saved in event.saved.values()):
+        self._summary = f"Checkpoint {event.number}: {'; '.join(parts)}"
+        if self._begun:  # in this cycle, or in one before that could not commit
             self._log.ours(line.uploaded(self._clock.now()))
-        self._summary = summary
 
     def _unchanged(self, event: Unchanged) -> None:
         self._say_problems(event.problems)
@@ -73,6 +75,8 @@ class Narrator:
         if self._spoke_at is not None and now - self._spoke_at < _STILL_HERE_S:
             return
         first, self._spoke_at = self._spoke_at is None, now
+        if not event.exists and event.problems:
+            return  # said already: it cannot be looked at
         if not event.exists:
             self._log.ours(f"{self._path} is not there{' yet' if first else ''}; nothing to checkpoint")
         elif event.moving:
@@ -87,7 +91,7 @@ class Narrator:
         hint = f" {event.error.hint}" if event.error.hint else ""
         self._log.ours(
             f"Checkpointing data from {self._path} to {self._url} failed: {event.error}.{hint}"
-            f" The task goes on; next try in {max(0.0, event.retry_s):.0f} s"
+            f" Next try in {max(0.0, event.retry_s):.0f} s; the task is not disturbed"
         )
 
     def _say_problems(self, problems: Mapping[str, str]) -> None:
@@ -95,9 +99,13 @@ class Narrator:
         new = {name: why for name, why in problems.items() if name not in self._known_problems}
         self._known_problems = set(problems)
         for name, why in list(new.items())[: 3 * _NAMES_IN_A_LINE]:
-            self._log.ours(f"Not in the checkpoint: {os.path.join(self._path.removesuffix('/*'), name)}: {why}")
+            self._log.ours(f"Not in the checkpoint: {self._local(name)}: {why}")
         if len(new) > 3 * _NAMES_IN_A_LINE:
             self._log.ours(f"Not in the checkpoint: {len(new) - 3 * _NAMES_IN_A_LINE} more")
+
+    def _local(self, name: str) -> str:
+        folder = self._path.removesuffix("/*")
+        return folder if name == ROOT else os.path.join(folder, name)
 
 
 def _files(count: int) -> str:

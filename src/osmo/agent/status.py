@@ -1,11 +1,12 @@
 """What the agent tells the world: one record, replaced whole whenever something happens."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.events import Committed, Event, Failed, Unchanged
 from osmo.clock import Clock
 from osmo.rundir import records
@@ -67,6 +68,7 @@ class StatusBoard:
             for entries in streams
         ]
         self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": ""}
+        self._durable: dict[int, Mapping[str, Saved]] = {}
         self.dropped = 0
 
     @property
@@ -145,6 +147,9 @@ class StatusBoard:
 
     def _save(self, place: int, event: Committed | Unchanged) -> None:
         """What is durable, and how it looked on this machine: so `query` can tell what is not."""
+        if event.saved is self._durable.get(place):
+            return  # an idle cycle: it is there already
+        self._durable[place] = event.saved
         files = {name: list(saved.stat) for name, saved in event.saved.items() if not saved.record.deferred}
         self._try(self._attempt.saved(place), {"files": files})
 

@@ -16,4 +16,7 @@ class Backend(Protocol):
         """Which of them have an agent that runs, or is about to."""
 
     def stop(self, attempts: Sequence[AttemptDir]) -> None:
-        """Ask their agents to end as if the machine were taken away: command, last checkpoint, all."""
+        """Ask their agents to end as if the machine were taken away: command, last checkpoint, all.
+
+        One that is not ready to hear it yet is not asked; asking twice does no harm.
+        """

@@ -1,11 +1,12 @@
 """What a walk of the folder means, given what is in the store already."""
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+import re
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import translate
 
 from osmo.checkpoint.manifest import FileRecord
-from osmo.checkpoint.tree import Stat
+from osmo.checkpoint.tree import ROOT, Stat
 
 # What readers of plain files take as "the set is complete": uploaded after everything else.
 _END_MARKERS = (
@@ -16,6 +17,7 @@ _END_MARKERS = (
     "_CHECKPOINT_METADATA",
     "commit_success.txt",
 )
+_END_MARKER = re.compile("|".join(map(translate, _END_MARKERS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +27,32 @@ class Saved:
     stat: Stat
     record: FileRecord
 
+    def deferred(self, deferred: bool) -> "Saved":
+        """The same, said to be of an earlier checkpoint, or not."""
+        if self.record.deferred == deferred:
+            return self
+        return replace(self, record=replace(self.record, deferred=deferred))
+
 
 def changed(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
     """The files that are not in the store as they are now."""
     return {name: stat for name, stat in now.items() if name not in saved or saved[name].stat != stat}
 
 
-def gone(now: Container[str], saved: Mapping[str, Saved], problems: Container[str]) -> set[str]:
+def gone(now: Container[str], saved: Mapping[str, Saved], problems: Collection[str]) -> set[str]:
     """The files that are in the store and not in the folder any more. What lies behind a problem was not looked for."""
     return {name for name in saved if name not in now and not _behind(name, problems)}
 
 
 def is_end_marker(name: str) -> bool:
     """Whether readers take this file as the sign that the set is complete."""
-    path = PurePosixPath(name)
-    return any(path.match(pattern) for pattern in _END_MARKERS)
+    return _END_MARKER.match(name, name.rfind("/") + 1) is not None
 
 
 def same_set(one: Mapping[str, Saved], other: Mapping[str, Saved]) -> bool:
     """Whether two sets restore to the same files: names, contents, modes. When they were written does not count."""
     return one.keys() == other.keys() and all(
-        _content(saved.record) == _content(other[name].record) for name, saved in one.items()
+        saved is other[name] or _content(saved.record) == _content(other[name].record) for name, saved in one.items()
     )
 
 
@@ -53,5 +60,9 @@ def _content(record: FileRecord) -> tuple[str, int, str, bool]:
     return record.digest, record.mode, record.etag, record.torn_possible
 
 
-def _behind(name: str, problems: Container[str]) -> bool:
-    return name in problems or any(str(above) in problems for above in PurePosixPath(name).parents)
+def _behind(name: str, problems: Collection[str]) -> bool:
+    if not problems:
+        return False
+    if name in problems or ROOT in problems:
+        return True
+    return any(name[:end] in problems for end, char in enumerate(name) if char == "/")

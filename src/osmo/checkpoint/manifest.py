@@ -7,9 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from osmo.checkpoint.key import CONTROL, escaped
+
 FORMAT = 1
-CONTROL = ".osmo"
 _COMPRESS_ABOVE = 1024 * 1024
+_FACTS = ("name", "size", "mode", "mtime_ns", "digest", "place", "etag")
+_FLAGS = ("deferred", "torn_possible")
 
 
 class Trigger(StrEnum):
@@ -71,7 +74,7 @@ class Checkpoint:
 
 def log_prefix(stream: str) -> str:
     """Where the log of a stream lies."""
-    return f"{CONTROL}/{stream}/log"
+    return f"{CONTROL}/{escaped(stream)}/log"
 
 
 def log_key(stream: str, number: int) -> str:
@@ -114,6 +117,6 @@ def encode(checkpoint: Checkpoint) -> bytes:
 
 
 def _file(file: FileRecord) -> dict[str, Any]:
-    record = asdict(file)
-    flags = [name for name in ("deferred", "torn_possible") if record.pop(name)]
+    record: dict[str, Any] = {name: getattr(file, name) for name in _FACTS}
+    flags = [name for name in _FLAGS if getattr(file, name)]
     return record | {"flags": flags} if flags else record

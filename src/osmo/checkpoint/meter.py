@@ -11,17 +11,17 @@ _EVERY_S = 5.0
 
 
 class Flow:
-    """When bytes of a stream last got somewhere. What has to be sent again because it failed does not count twice."""
+    """When bytes of a stream last got somewhere. What has to be done again because it failed does not count twice."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._furthest: dict[str, int] = {}
         self.at = clock.monotonic()
 
-    def reached(self, name: str, count: int) -> None:
-        """`count` bytes of the file are on their way."""
-        if count > self._furthest.get(name, 0):
-            self._furthest[name] = count
+    def reached(self, what: str, count: int) -> None:
+        """`count` bytes of it (a file's upload, its digest) are done."""
+        if count > self._furthest.get(what, 0):
+            self._furthest[what] = count
             self.at = self._clock.monotonic()
 
     def stored(self, name: str) -> None:
@@ -31,24 +31,25 @@ class Flow:
 
 
 class Meter:
-    """Reports `Begun` before the first upload; then, if it all takes longer than a second, every tenth of the total
-    or every five seconds; and the end. Safe to use from many threads."""
+    """Reports how the uploads of one cycle go on. Safe to use from many threads.
+
+    `Begun` comes with the first bytes that got away. Then, if it all takes longer than a second, `Progressed` at every
+    tenth of the total or every five seconds, and once more at the end, if anything was stored. So 100 % is never said
+    of something that is not in the store.
+    """
 
     def __init__(self, report: Callable[[Event], None], clock: Clock) -> None:
         self._report = report
         self._clock = clock
         self._lock = threading.Lock()
-        self._begun: float | None = None
+        self._since: float | None = None
         self._path = ""
         self._total = 0
         self._done = 0
         self._said_at = 0.0
         self._said_tenth = 0
+        self.begun = False
         self.files = 0
-
-    @property
-    def begun(self) -> bool:
-        return self._begun is not None
 
     @property
     def size(self) -> int:
@@ -56,11 +57,9 @@ class Meter:
         return self._done
 
     def begin(self) -> None:
-        """Something will be uploaded. Only the first call reports."""
+        """Report `Begun`, unless that was done."""
         with self._lock:
-            if self._begun is None:
-                self._begun = self._said_at = self._clock.monotonic()
-                self._report(Begun())
+            self._begin()
 
     def expect(self, count: int) -> None:
         """`count` more (or, negative, fewer) bytes are to be sent in all."""
@@ -69,34 +68,54 @@ class Meter:
 
     def sending(self, path: str) -> None:
         """A file's upload begins."""
-        self.begin()
         with self._lock:
+            self._start()
             self._path = path
 
     def sent(self, count: int) -> None:
         """`count` more bytes are on their way (negative: they have to be sent again)."""
         with self._lock:
             self._done += count
-            now = self._clock.monotonic()
-            assert self._begun is not None
-            tenth = 10 * self._done // self._total if self._total else 0
-            late = now - self._said_at >= _EVERY_S
-            if now - self._begun >= _QUIET_S and (late or tenth > self._said_tenth) and self._done < self._total:
-                self._say(now)
+            if count > 0:
+                self._begin()
+                self._say_now_and_then()
 
     def stored(self) -> None:
         """One more file is in the store."""
         with self._lock:
+            self._begin()
             self.files += 1
 
     def end(self) -> None:
-        """Everything is in the store."""
+        """Nothing more will be sent."""
         with self._lock:
-            if self._begun is not None:
+            if self.files:
                 self._total = self._done
                 self._say(self._clock.monotonic())
 
+    @property
+    def _tenth(self) -> int:
+        return 10 * self._done // self._total if self._total else 0
+
+    def _start(self) -> float:
+        """Start the clock at the first call. When that was."""
+        if self._since is None:
+            self._since = self._said_at = self._clock.monotonic()
+        return self._since
+
+    def _begin(self) -> None:
+        self._start()
+        if not self.begun:
+            self.begun = True
+            self._report(Begun())
+
+    def _say_now_and_then(self) -> None:
+        now = self._clock.monotonic()
+        slow = now - self._start() >= _QUIET_S
+        news = self._tenth > self._said_tenth or now - self._said_at >= _EVERY_S
+        if slow and news and self._done < self._total:
+            self._say(now)
+
     def _say(self, now: float) -> None:
-        assert self._begun is not None
-        self._said_at, self._said_tenth = now, 10 * self._done // self._total if self._total else 0
-        self._report(Progressed(self._done, self._total, now - self._begun, self._path))
+        self._said_at, self._said_tenth = now, self._tenth
+        self._report(Progressed(self._done, self._total, now - self._start(), self._path))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+PAUSES_S = (0.2, 0.5, 1.5)  # before a request that failed is made again within its cycle
 _FIRST_RETRY_S = 5.0
 _LONGEST_RETRY_S = 300.0
 _LOOK_AGAIN_S = 30.0

@@ -8,11 +8,12 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+ROOT = "."  # the root's own name among the problems
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MOST_LINKS = 40
@@ -35,10 +36,15 @@ class Stat(NamedTuple):
 
 @dataclass(slots=True)
 class Scan:
-    """What one walk found. Names are relative to the root; `problems` says why a name is not among the files."""
+    """What one walk found.
+
+    Names are relative to the root; `problems` says why a name is not among the files. device: the filesystem that the
+    root is on. exists: there is a root, and it could be looked at.
+    """
 
     files: dict[str, Stat] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    device: int | None = None
     exists: bool = True
 
 
@@ -50,7 +56,8 @@ class Tree:
     """The regular files beneath one root, or the one file that the root is.
 
     A link to a file or folder beneath the root counts as what it points to, under the link's name. Links that lead
-    out, that dangle or go round in a circle, and what is neither file nor folder are problems of their own name.
+    out, that dangle or go round in a circle, and what is neither file nor folder are problems of their own name. Only
+    regular files and folders are ever opened: opening a named pipe would wake its writer.
     """
 
     def __init__(self, root: str) -> None:
@@ -65,130 +72,150 @@ class Tree:
         """The local path of a name that `scan` gave."""
         return self.root if self.is_file else os.path.join(self.root, name)
 
-    def scan(self) -> Scan:
-        """One walk over everything. Never raises for what it finds; a root that is not there gives no files."""
+    def scan(self, takes: Callable[[str], bool] | None = None) -> Scan:
+        """One walk over everything. Never raises for what it finds; a root that is not there gives no files.
+
+        takes: whether the file of a name is wanted; None if all are. A root that is a file was named, and is wanted.
+        """
         scan = Scan()
         try:
             found = os.stat(self.root)
+            scan.device = found.st_dev
+            if stat.S_ISREG(found.st_mode):
+                scan.files[os.path.basename(self.root)] = Stat.of(found)
+            elif stat.S_ISDIR(found.st_mode):
+                descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                _Walk(self, scan, takes).folder(descriptor, "", ())
+            else:
+                scan.problems[ROOT] = _kind(found.st_mode)
         except OSError as error:
             scan.exists = False
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                scan.problems[os.path.basename(self.root)] = _why(error)
-            return scan
-        if stat.S_ISREG(found.st_mode):
-            scan.files[os.path.basename(self.root)] = Stat.of(found)
-        elif stat.S_ISDIR(found.st_mode):
-            self._walk(self.root, "", (), scan, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        else:
-            scan.problems[os.path.basename(self.root)] = _kind(found.st_mode)
+            _note(scan, ROOT, error)
         return scan
 
     @contextmanager
     def open(self, name: str) -> Iterator[int]:
         """A descriptor for reading the regular file `name`. Raises OSError, LeadsOut among them."""
-        descriptor = os.open(self.root, _FILE & ~os.O_NOFOLLOW) if self.is_file else self._resolve(name, _FILE)
+        descriptor = os.open(self.root, _FILE & ~os.O_NOFOLLOW) if self.is_file else self._open(name)
         try:
-            if not stat.S_ISREG((found := os.fstat(descriptor)).st_mode):
-                raise OSError(errno.EINVAL, _kind(found.st_mode), name)
+            _check_regular(os.fstat(descriptor), name)
             yield descriptor
         finally:
             os.close(descriptor)
 
     def stat(self, name: str) -> Stat | None:
-        """The file as it is now; None if it cannot be opened any more."""
+        """The file as it is now, whether it may be read or not; None if it is no regular file any more."""
         try:
-            with self.open(name) as descriptor:
-                return Stat.of(os.fstat(descriptor))
+            if self.is_file:
+                return Stat.of(os.stat(self.root))
+            with self.resolved(name) as (_, _, found):
+                return Stat.of(found) if stat.S_ISREG(found.st_mode) else None
         except OSError:
             return None
 
-    def _walk(self, path: str | int, prefix: str, above: tuple[tuple[int, int], ...], scan: Scan, flags: int) -> None:
-        try:
-            descriptor = path if isinstance(path, int) else os.open(path, flags)
-        except OSError as error:
-            _note(scan, prefix or os.path.basename(self.root), error)
-            return
-        try:
-            here = os.fstat(descriptor)
-            chain = (*above, (here.st_dev, here.st_ino))
-            if chain[-1] in above:
-                scan.problems[prefix.rstrip("/")] = "a link that goes round in a circle"
-                return
-            if len(chain) > _DEEPEST:
-                scan.problems[prefix.rstrip("/")] = f"a folder more than {_DEEPEST} levels down"
-                return
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    self._visit(entry, descriptor, prefix, chain, scan)
-        except OSError as error:
-            _note(scan, prefix or os.path.basename(self.root), error)
-        finally:
-            os.close(descriptor)
+    def _open(self, name: str) -> int:
+        with self.resolved(name) as (within, part, found):
+            _check_regular(found, name)
+            return os.open(part, _FILE, dir_fd=within)
 
-    def _visit(
-        self, entry: "os.DirEntry[str]", within: int, prefix: str, chain: tuple[tuple[int, int], ...], scan: Scan
-    ) -> None:
-        name = prefix + entry.name
-        try:
-            found = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(found.st_mode):
-                scan.files[name] = Stat.of(found)
-            elif stat.S_ISDIR(found.st_mode):
-                self._walk(os.open(entry.name, _DIRECTORY, dir_fd=within), name + "/", chain, scan, 0)
-            elif stat.S_ISLNK(found.st_mode):
-                self._follow(name, chain, scan)
-            else:
-                scan.problems[name] = _kind(found.st_mode)
-        except OSError as error:
-            _note(scan, name, error)
+    @contextmanager
+    def resolved(self, name: str) -> Iterator[tuple[int, str, os.stat_result]]:
+        """Where `name` leads to beneath the root: an open folder, a name in it that is no link, and its stat.
 
-    def _follow(self, name: str, chain: tuple[tuple[int, int], ...], scan: Scan) -> None:
-        try:
-            descriptor = self._resolve(name, _FILE)
-        except FileNotFoundError:
-            scan.problems[name] = "a link to nothing"
-            return
-        found = os.fstat(descriptor)
-        if stat.S_ISDIR(found.st_mode):
-            self._walk(descriptor, name + "/", chain, scan, 0)
-            return
-        os.close(descriptor)
-        if stat.S_ISREG(found.st_mode):
-            scan.files[name] = Stat.of(found)
-        else:
-            scan.problems[name] = _kind(found.st_mode)
-
-    def _resolve(self, name: str, flags: int) -> int:
-        """Open `name` beneath the root. Every link on the way is read and its target taken apart likewise."""
+        Every link on the way is read and its target taken apart likewise. Raises OSError, LeadsOut among them.
+        """
         ahead = deque(name.split("/"))
         links = 0
         inside = _Descent(self.root)
         try:
+            last, found = ".", os.fstat(inside.here)
             while ahead:
                 part = ahead.popleft()
                 if part in ("", ".", ".."):
                     inside.leave(part, name)
-                elif (target := inside.link(part)) is not None:
+                    last, found = ".", os.fstat(inside.here)
+                    continue
+                last, found = part, os.stat(part, dir_fd=inside.here, follow_symlinks=False)
+                if stat.S_ISLNK(found.st_mode):
                     links += 1
                     if links > _MOST_LINKS:
                         raise OSError(errno.ELOOP, "a link that goes round in a circle", name)
+                    target = os.readlink(part, dir_fd=inside.here)
                     if target.startswith("/"):
                         target = self._beneath(target, name)
                         inside.to_the_root()
                     ahead.extendleft(reversed(target.split("/")))
                 elif ahead:
                     inside.enter(part)
-                else:
-                    return os.open(part, flags, dir_fd=inside.here)
-            return os.open(".", flags, dir_fd=inside.here)  # the last part was a folder's `.` or `..`
+            yield inside.here, last, found
         finally:
             inside.close()
 
     def _beneath(self, target: str, name: str) -> str:
-        for root in {self.root, os.path.realpath(self.root)}:
+        for root in (self.root, os.path.realpath(self.root)):
             if target == root or target.startswith(root.rstrip("/") + "/"):
                 return target[len(root) :].lstrip("/") or "."
         raise LeadsOut(errno.EXDEV, "a link that leads out of the folder", name)
+
+
+class _Walk:
+    """One walk over a tree, into `scan`."""
+
+    def __init__(self, tree: Tree, scan: Scan, takes: Callable[[str], bool] | None) -> None:
+        self._tree = tree
+        self._scan = scan
+        self._takes = takes
+
+    def folder(self, descriptor: int, prefix: str, above: tuple[tuple[int, int], ...]) -> None:
+        """Everything in an open folder, which is closed. above: the folders that led here."""
+        try:
+            here = os.fstat(descriptor)
+            chain = (*above, (here.st_dev, here.st_ino))
+            if chain[-1] in above:
+                self._scan.problems[prefix.rstrip("/")] = "a link that goes round in a circle"
+            elif len(chain) > _DEEPEST:
+                self._scan.problems[prefix.rstrip("/")] = f"a folder more than {_DEEPEST} levels down"
+            else:
+                with os.scandir(descriptor) as found:
+                    entries = list(found)  # read out, for an open listing is a descriptor, too
+                for entry in entries:
+                    self._visit(entry, descriptor, prefix + entry.name, chain)
+        except OSError as error:
+            _note(self._scan, prefix.rstrip("/") or ROOT, error)
+        finally:
+            os.close(descriptor)
+
+    def _visit(self, entry: "os.DirEntry[str]", within: int, name: str, chain: tuple[tuple[int, int], ...]) -> None:
+        try:
+            found = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                self.folder(os.open(entry.name, _DIRECTORY, dir_fd=within), name + "/", chain)
+            elif stat.S_ISLNK(found.st_mode):
+                self._follow(name, chain)
+            else:
+                self._take(name, found)
+        except OSError as error:
+            _note(self._scan, name, error)
+
+    def _follow(self, name: str, chain: tuple[tuple[int, int], ...]) -> None:
+        try:
+            with self._tree.resolved(name) as (within, part, found):
+                if not stat.S_ISDIR(found.st_mode):
+                    self._take(name, found)
+                    return
+                descriptor = os.open(part, _DIRECTORY, dir_fd=within)
+        except (FileNotFoundError, NotADirectoryError):
+            self._scan.problems[name] = "a link to nothing"
+            return
+        self.folder(descriptor, name + "/", chain)
+
+    def _take(self, name: str, found: os.stat_result) -> None:
+        if self._takes is not None and not self._takes(name):
+            return
+        if stat.S_ISREG(found.st_mode):
+            self._scan.files[name] = Stat.of(found)
+        else:
+            self._scan.problems[name] = _kind(found.st_mode)
 
 
 class _Descent:
@@ -215,15 +242,6 @@ class _Descent:
         while len(self._open) > 1:
             os.close(self._open.pop())
 
-    def link(self, part: str) -> str | None:
-        """What the link points to; None if it is none."""
-        try:
-            return os.readlink(part, dir_fd=self.here)
-        except OSError as error:
-            if error.errno == errno.EINVAL:
-                return None
-            raise
-
     def close(self) -> None:
         for descriptor in self._open:
             os.close(descriptor)
@@ -231,15 +249,27 @@ class _Descent:
 
 def _note(scan: Scan, name: str, error: OSError) -> None:
     """What vanished between two looks is gone, not a problem."""
-    if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-        scan.problems[name.rstrip("/")] = _why(error)
+    if not vanished(error):
+        scan.problems[name] = why(error)
 
 
-def _why(error: OSError) -> str:
+def vanished(error: OSError) -> bool:
+    """The file is simply not there any more."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
+def why(error: OSError) -> str:
+    """What a person is told of it, without the path."""
     return (error.strerror or str(error)).lower()
 
 
+def _check_regular(found: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, _kind(found.st_mode), name)
+
+
 def _kind(mode: int) -> str:
+    """What lies there instead of a regular file."""
     kinds = (
         (stat.S_ISFIFO, "a named pipe"),
         (stat.S_ISSOCK, "a socket"),

@@ -1,6 +1,5 @@
 """One file into the store: opened once, stat before and after, hashed in the pass of the upload."""
 
-import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class Uploader:
             if found != stat and not last_chance:
                 raise FileMoved(f"{name} changed while it was looked at")
             if known is not None and known.size == found.size and not known.torn_possible:
-                digest = _digest(descriptor)
+                digest = self._digest(descriptor, name)
                 if digest == known.digest and Stat.of(os.fstat(descriptor)) == found:
                     self.meter.expect(-stat.size)
                     return Saved(found, _record(name, found, known.digest, known.place, known.etag))
@@ -53,6 +52,15 @@ class Uploader:
         self.meter.stored()
         self.flow.stored(name)
         return saved
+
+    def _digest(self, descriptor: int, name: str) -> str:
+        hasher, done = blake3(), 0
+        while data := os.read(descriptor, SMALLEST_PART):
+            hasher.update(data)
+            if done:  # a large file: whoever waits for the last checkpoint should see that it goes on
+                self.flow.reached(f"digest of {name}", done)
+            done += len(data)
+        return hasher.hexdigest()
 
     def _send(self, file: "_Reader", key: str) -> Saved:
         size = file.stat.size
@@ -132,13 +140,6 @@ def _read(descriptor: int, count: int) -> bytes:
     return b"".join(pieces)
 
 
-def _digest(descriptor: int) -> str:
-    hasher = blake3()
-    while data := os.read(descriptor, SMALLEST_PART):
-        hasher.update(data)
-    return hasher.hexdigest()
-
-
 def _record(
     name: str, stat: Stat, digest: str, place: str, etag: str, *, size: int | None = None, torn: bool = False
 ) -> FileRecord:
@@ -152,8 +153,3 @@ def _record(
         etag=etag,
         torn_possible=torn,
     )
-
-
-def vanished(error: OSError) -> bool:
-    """The file is simply not there any more."""
-    return error.errno in (errno.ENOENT, errno.ENOTDIR)

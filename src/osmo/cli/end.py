@@ -7,7 +7,7 @@ from osmo.cli import launch
 from osmo.cli.main import BAD_INPUT, OK
 from osmo.cli.output import print_json
 from osmo.cli.settings import load
-from osmo.cli.view import view
+from osmo.cli.view import home_of, view
 from osmo.clock import SystemClock
 from osmo.errors import RunNotFound
 from osmo.rundir import records
@@ -16,7 +16,7 @@ from osmo.rundir.paths import Home
 
 def cancel(args: argparse.Namespace) -> int:
     """Ask each run to end. One that is over, or not there, does not keep the others from it."""
-    home = Home(load().home)
+    home = home_of(load())
     results = {run_id: _cancel(home, run_id) for run_id in dict.fromkeys(args.ids)}
     if args.format == "json":
         print_json([{"name": run_id, "canceled": not why, "message": why} for run_id, why in results.items()])

@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from typing import Any
 
+from osmo.clock import SystemClock
 from osmo.rundir import records
-from osmo.rundir.identity import Process
+from osmo.rundir.identity import Process, host
 from osmo.rundir.paths import RunDir
+
+_TIME_TO_START = timedelta(seconds=10)
 
 _children: list[Any] = []  # supervisors that this process started: theirs to end, not ours to wait for
 
@@ -39,7 +43,13 @@ def supervisor(run: RunDir) -> Process | None:
 
 
 def see_to(run: RunDir) -> None:
-    """Start a supervisor again for a run that goes on, if its own died on this machine."""
+    """Start a supervisor again for a run that goes on, if its own died on this machine, or never came to life."""
     last = supervisor(run)
-    if last is not None and last.is_here and not last.alive:
+    if _never_started(run) if last is None else last.is_here and not last.alive:
         start_supervisor(run)
+
+
+def _never_started(run: RunDir) -> bool:
+    record = records.read(run.run) or {}
+    since = SystemClock().now() - datetime.fromisoformat(record["submitted"])
+    return record["host"] == host() and since > _TIME_TO_START

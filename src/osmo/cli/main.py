@@ -31,8 +31,11 @@ def run(argv: Sequence[str]) -> int:
         _complain(f"osmo: {error}", *([f"      {error.hint}"] if error.hint else []))
         return BAD_INPUT if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:  # `osmo workflow logs ID | head`
-        _close_stdout()
+        close_stdout()
         return OK
+    except OSError as error:  # a full disk, a folder that is not ours
+        _complain(f"osmo: {error}")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
@@ -43,8 +46,8 @@ def _complain(*lines: str) -> None:
         print(line, file=sys.stderr)
 
 
-def _close_stdout() -> None:
-    """Python would complain about the pipe once more when it flushes at its end."""
+def close_stdout() -> None:
+    """Nobody reads it any more. Python would complain about that once more when it flushes at its end."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -144,7 +147,6 @@ def _formats(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 0:
-        raise ValueError
-    return count
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines or rows")
+    return int(text)

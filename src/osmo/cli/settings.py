@@ -111,5 +111,11 @@ def _user_home(environ: Mapping[str, str]) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """What commands and agents inherit."""
-    return dict(os.environ)
+    """What commands and agents inherit: as it came to us, before Python set LC_CTYPE in a C locale."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            variables = os.fsdecode(file.read()).split("\0")
+    except OSError:
+        return dict(os.environ)
+    pairs = (variable.partition("=") for variable in variables)
+    return {name: value for name, equals, value in pairs if name and equals}

@@ -8,16 +8,15 @@ from osmo import __version__
 from osmo.cli import launch
 from osmo.cli.output import bytes_of, files_of, print_json, print_table, span
 from osmo.cli.settings import load
-from osmo.cli.view import RunView, TaskView, Unsaved, age_s, view, views
+from osmo.cli.view import RunView, TaskView, Unsaved, age_s, home_of, view, views
 from osmo.clock import SystemClock
-from osmo.rundir.paths import Home
 
 _NONE = "-"
 
 
 def query(args: argparse.Namespace) -> int:
     """One run: its tasks, its checkpoints, and whether all that is on disk is in the store."""
-    run = Home(load().home).run(args.id)
+    run = home_of(load()).run(args.id)
     seen = view(run)
     if seen.is_here and not seen.state.over:
         launch.see_to(run)
@@ -31,6 +30,7 @@ def query(args: argparse.Namespace) -> int:
         _print_streams(seen)
     if args.verbose:
         _print_details(seen)
+    _print_troubles(seen)
     print()
     for line in seen.never_seen():
         print(line)
@@ -40,7 +40,7 @@ def query(args: argparse.Namespace) -> int:
 
 def list_runs(args: argparse.Namespace) -> int:
     """The newest runs of this machine."""
-    found = views(load().home)[: args.count]
+    found = views(home_of(load()))[: args.count]
     if args.format == "json":
         print_json([_summary(seen) for seen in found])
     elif not found:
@@ -131,12 +131,17 @@ def _print_details(seen: RunView) -> None:
             )
             uploaded = f"{files_of(stream['uploaded_files'])}, {bytes_of(stream['uploaded_size'])} uploaded in all"
             print(f"\n{task.name}: {stream['path']} to {stream['url']}: {frequencies}; {uploaded}")
-            if stream["error"]:
-                print(f"  last try failed: {stream['error']}")
             if stream["moving"]:
                 print(f"  {files_of(stream['moving'])} being written when last looked at")
+
+
+def _print_troubles(seen: RunView) -> None:
+    for task in seen.tasks:
+        for stream in task.streams:
+            if stream["error"]:
+                print(f"\n{task.name}: {stream['path']}: the last try failed: {stream['error']}")
             for name, why in stream["problems"].items():
-                print(f"  not in the checkpoint: {name!r}: {why}")
+                print(f"\n{task.name}: {stream['path']}: not in the checkpoint: {name!r}: {why}")
 
 
 def _last_sentence(seen: RunView, unsaved: Unsaved | None) -> str:

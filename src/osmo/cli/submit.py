@@ -2,11 +2,13 @@
 
 import argparse
 import base64
+import fcntl
 import os
 import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from osmo.cli.output import print_json
 from osmo.cli.settings import Settings, environment, load
 from osmo.cli.view import view, views
 from osmo.clock import SystemClock
-from osmo.errors import OsmoError, StoreError, Unavailable, UsageError
+from osmo.errors import OsmoError, SpecError, StoreError, Unavailable, UsageError
 from osmo.rundir import files as made_files
 from osmo.rundir import records
 from osmo.rundir.identity import host
@@ -34,7 +36,12 @@ _PROBE_S = 5.0
 
 def validate(args: argparse.Namespace) -> int:
     """Say what is wrong with a spec, or that nothing is."""
-    checked = check(Path(args.file), _place(load()))
+    try:
+        checked = check(Path(args.file), _place(load()))
+    except SpecError as error:
+        if args.format == "json":
+            print_json({"valid": False, "problems": error.problems})
+        raise
     _warn(*checked.warnings)
     if args.format == "json":
         print_json({"valid": True, "warnings": checked.warnings})
@@ -55,7 +62,9 @@ def submit(args: argparse.Namespace) -> int:
     plan.refuse_what_others_write()
     if not args.no_check:
         _ask_stores({entry.url for task in plan.example.values() for entry in place.entries(task, where)}, where)
-    run = plan.write(Path(args.file))
+    with _one_at_a_time(home):
+        plan.refuse_what_others_write()
+        run = plan.write(Path(args.file))
     _say_submitted(run, plan, args)
     if args.foreground:
         return watch.in_foreground(run)
@@ -92,7 +101,7 @@ class _Plan:
 
     def refuse_what_others_write(self) -> None:
         """Raises UsageError for a stream or a file that a running task has, and for a file that a person made."""
-        live = [(run, task) for run in views(self.home.path) if not run.state.over for task in run.tasks]
+        live = [(run, task) for run in views(self.home) if not run.state.over for task in run.tasks]
         streams = {
             (entry.url, f"{task.name}.{entry.stream}"): run.run.id
             for run, task in live
@@ -113,8 +122,8 @@ class _Plan:
         run = self.home.new_run(self.checked.workflow.name)
         identity = str(uuid.uuid4())
         records.write(run.environment, dict(self.where.environ))
-        run.spec.write_text(self.checked.text)
-        run.spec.chmod(0o600)
+        with open(run.spec, "x", encoding="utf-8", opener=_private) as file:
+            file.write(self.checked.text)
         files = self._files(run)
         for task in self._tasks:
             self._write_task(task, run, identity, files[task.name])
@@ -137,7 +146,8 @@ class _Plan:
     def _write_task(self, raw: Task, run: RunDir, identity: str, files: tuple[FileSpec, ...]) -> None:
         task = self._resolved(raw, run)
         attempt = run.attempt(task.name, 0)
-        attempt.data.mkdir(mode=0o700, parents=True)
+        for folder in (*reversed(attempt.path.relative_to(run.path).parents), attempt.path, attempt.data):
+            (run.path / folder).mkdir(mode=0o700, exist_ok=True)
         config = TaskConfig(
             run_id=run.id,
             run=identity,
@@ -173,6 +183,19 @@ class _Plan:
 
     def _resolved(self, task: Task, run: RunDir) -> Task:
         return resolve(task, {"output": str(run.attempt(task.name, 0).data), "workflow_id": run.id})
+
+
+@contextmanager
+def _one_at_a_time(home: Home) -> Iterator[None]:
+    """Between asking who writes a file and taking down that we do, no other submit of this machine asks."""
+    with open(home.submit_lock, "ab", opener=_private) as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _place(settings: Settings) -> Place:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from osmo.agent.config import TaskConfig
 from osmo.checkpoint.tree import Tree
+from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
 from osmo.rundir import records
 from osmo.rundir.identity import Process
@@ -104,8 +104,20 @@ class RunView:
         for task in self.tasks:
             for stream in task.streams:
                 if task.state.over and not stream["seen"]:
-                    why = "no file matched" if stream["exists"] else "it was never there"
-                    yield f"{task.name}: nothing was ever checkpointed from {stream['path']}: {why}"
+                    yield f"{task.name}: nothing was ever checkpointed from {stream['path']}: {_why_nothing(stream)}"
+
+
+def _why_nothing(stream: dict[str, Any]) -> str:
+    if not stream["exists"]:
+        return "it was never there"
+    return "no file matched its regex" if any(stream["regexes"]) else "there was no file in it"
+
+
+def home_of(settings: Settings) -> Home:
+    """Where the runs of this machine are. Raises RunDirectoryError if that belongs to another user."""
+    home = Home(settings.home)
+    home.check_owner()
+    return home
 
 
 def view(run: RunDir) -> RunView:
@@ -120,9 +132,9 @@ def view(run: RunDir) -> RunView:
     return RunView(run, record, tuple(tasks))
 
 
-def views(home: Path) -> list[RunView]:
+def views(home: Home) -> list[RunView]:
     """All runs of this machine, the newest first."""
-    found = [view(run) for run in Home(home).runs() if run.run.exists()]
+    found = [view(run) for run in home.runs() if run.run.exists()]
     return sorted(found, key=lambda one: one.record.get("submitted", ""), reverse=True)
 
 

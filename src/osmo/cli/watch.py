@@ -3,21 +3,20 @@
 import argparse
 import signal
 import sys
-from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Any
 
 from osmo.agent.signals import queued
 from osmo.backends.local import LocalBackend
 from osmo.cli import launch
-from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK
+from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK, close_stdout
 from osmo.cli.settings import environment, load
-from osmo.cli.view import RunView, view
+from osmo.cli.view import RunView, home_of, view
 from osmo.clock import SystemClock
 from osmo.errors import UsageError
 from osmo.logs.read import LogReader, merged, skip_to_last
 from osmo.rundir import records
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.paths import RunDir
 from osmo.runner.service import Supervisor
 from osmo.states import State
 
@@ -27,7 +26,7 @@ _SEE_TO_EVERY_S = 5.0
 
 def logs(args: argparse.Namespace) -> int:
     """Show the log: what is there, then what comes while the run lives."""
-    run = Home(load().home).run(args.id)
+    run = home_of(load()).run(args.id)
     log = _Log(run, args.task)
     if args.last_n_lines is not None:
         log.show_last(args.last_n_lines)
@@ -43,7 +42,7 @@ def logs(args: argparse.Namespace) -> int:
 
 def wait(args: argparse.Namespace) -> int:
     """Wait for the end. The exit code says how it was."""
-    run = Home(load().home).run(args.id)
+    run = home_of(load()).run(args.id)
     try:
         ended = _until_over(run, None)
     except KeyboardInterrupt:
@@ -55,7 +54,9 @@ def follow(run: RunDir) -> int:
     """Show the log until the run ends. Ctrl-C ends the looking, not the run."""
     try:
         ended = _until_over(run, _Log(run, None))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError) as stopped:
+        if isinstance(stopped, BrokenPipeError):
+            close_stdout()
         print(
             f"\n{run.id} goes on. Look again: `osmo workflow logs {run.id}`; end it: `osmo workflow cancel {run.id}`",
             file=sys.stderr,
@@ -67,21 +68,28 @@ def follow(run: RunDir) -> int:
 def in_foreground(run: RunDir) -> int:
     """Supervise the run in this process and show its log. SIGTERM is a preemption; Ctrl-C cancels."""
     clock = SystemClock()
-    supervisor = Supervisor(run, LocalBackend(environment()), clock)
     log = _Log(run, None)
     signals: SimpleQueue[Any] = SimpleQueue()
-    with ExitStack() as stack:
-        stack.enter_context(queued(signals, signal.SIGTERM, signal.SIGINT))
+    with queued(signals, signal.SIGTERM, signal.SIGINT):
+        supervisor = Supervisor(run, LocalBackend(environment()), clock)
         while not supervisor.step().over:
-            log.show()
+            _show_if_read(log)
             clock.sleep(_LOOK_EVERY_S)
             while not signals.empty():
                 if signals.get() is signal.SIGINT:
                     records.write(run.cancel, {"by": "Ctrl-C"})
                 else:
                     supervisor.stop()
-        log.show()
+        _show_if_read(log)
     return _conclude(view(run))
+
+
+def _show_if_read(log: "_Log") -> None:
+    """The run does not end because nobody looks on any more."""
+    try:
+        log.show()
+    except BrokenPipeError:
+        close_stdout()
 
 
 class _Log:

@@ -26,5 +26,5 @@ def progress(done: int, total: int, seconds: float, path: str) -> str:
 
 
 def size(count: int) -> str:
-    """`1.20G`, `0.00`: bytes as the progress line gives them."""
+    """`1.20GB`, `0.00B`: bytes as the progress line gives them."""
     return str(tqdm.format_sizeof(count, divisor=1024)) + "B"

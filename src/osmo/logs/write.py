@@ -18,12 +18,13 @@ class LogWriter:
         self._attempt = attempt
         self._clock = clock
         self._lock = threading.Lock()
+        self._torn = False
         self.dropped = 0
 
     def ours(self, text: str) -> None:
-        """Something that we say. It is one line, whatever `text` holds."""
-        printable = " ".join(text.splitlines()).encode(errors="backslashreplace")
-        self._append(line.prefix(self._clock.now(), self._task, self._attempt, ours=True) + printable + b"\n", 1)
+        """Something that we say. It is one line, and harmless on a terminal, whatever names `text` holds."""
+        stamp = line.prefix(self._clock.now(), self._task, self._attempt, ours=True)
+        self._append(stamp + _printable(" ".join(text.splitlines())).encode() + b"\n", 1)
 
     def of_task(self, lines: Iterable[bytes]) -> None:
         """Lines that the task printed, without their ends, as the bytes that they were."""
@@ -37,9 +38,19 @@ class LogWriter:
             try:
                 descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
+                    if self._torn:  # a line of which only a part fitted on the disk ends here
+                        os.write(descriptor, b"\n")
+                        self._torn = False
                     while body:
                         body = body[os.write(descriptor, body) :]
+                        self._torn = bool(body)
                 finally:
                     os.close(descriptor)
             except OSError:
                 self.dropped += lines
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -5,6 +5,8 @@ share one.
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +65,8 @@ def _place(home: Home, path: str) -> Path:
 
 def _contents(path: str) -> bytes | None:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a named pipe would never end
+            raise UsageError(f"files: {path} is there already, and is no regular file")
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None

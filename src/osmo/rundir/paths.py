@@ -136,6 +136,11 @@ class Home:
         """One record for each file that a task's `files:` made on this machine."""
         return self.path / "files"
 
+    @property
+    def submit_lock(self) -> Path:
+        """Held by the one submit that takes down what its run will write."""
+        return self.path / "submit.lock"
+
     def prepare(self) -> None:
         """Make the directory, for its owner only. Raises RunDirectoryError if it cannot be used."""
         try:
@@ -181,7 +186,7 @@ class Home:
         """An empty directory for a new run: `<name>-<n>`, n one above every number this name ever had."""
         numbers = self.numbers(name)
         numbers.mkdir(mode=0o700, exist_ok=True)
-        number = max((int(used) for used in os.listdir(numbers)), default=0)
+        number = max((int(used) for used in os.listdir(numbers) if used.isdecimal()), default=0)
         while True:
             number += 1
             try:

@@ -27,4 +27,4 @@ def to_start(tasks: Sequence[Seen], now: float) -> list[str]:
 def _earliest(task: Seen) -> float:
     if task.starts == 0:
         return 0.0
-    return task.started_at + min(_LONGEST_WAIT_S, 2.0 ** (task.starts - 1))
+    return task.started_at + min(_LONGEST_WAIT_S, 2.0 ** min(task.starts - 1, 10))

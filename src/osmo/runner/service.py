@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import sys
+import traceback
 from collections.abc import Mapping
 from typing import IO
 
@@ -30,6 +32,7 @@ class Supervisor:
         self._tasks: list[str] = list(record.get("tasks", []))
         self._starts: dict[str, int] = dict.fromkeys(self._tasks, 0)
         self._started_at: dict[str, float] = dict.fromkeys(self._tasks, 0.0)
+        self._stopping = False
         records.write(run.supervisor, Process.of(os.getpid()).record())
 
     def step(self) -> State:
@@ -44,12 +47,21 @@ class Supervisor:
         for task in to_start(seen, now := self._clock.monotonic()):
             self._starts[task] += 1
             self._started_at[task] = now
-            self._backend.start([newest[task]])
+            try:
+                self._backend.start([newest[task]])
+            except OSError:  # no more processes, a full disk: again after a while
+                traceback.print_exc(file=sys.stderr)
+        if self._stopping:
+            self._backend.stop([newest[task] for task in self._tasks if not states[task].over])
         return of_workflow(states.values())
 
+    def close(self) -> None:
+        """Leave the run to another supervisor."""
+        self._lock.close()
+
     def stop(self) -> None:
-        """The machine is being taken away: tell the agents."""
-        self._backend.stop([newest_attempt(self._run, task) for task in self._tasks])
+        """The machine is being taken away: from the next step on the agents are told, also those just started."""
+        self._stopping = True
 
 
 def newest_attempt(run: RunDir, task: str) -> AttemptDir:

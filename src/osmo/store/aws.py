@@ -4,6 +4,7 @@ Read here rather than by botocore, which costs 165 ms and 28 MiB and is needed f
 """
 
 import configparser
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from osmo.store.url import without_secrets
 
 _TRUE = {"1", "true", "yes", "on"}
 AWS = "https://s3.amazonaws.com"
+_REGION = re.compile(r"[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ def place_of(bucket: str, environ: Mapping[str, str]) -> Place:
     """Endpoint and region of a bucket. Asks AWS for the region only if nothing names it and the endpoint is AWS's."""
     profile = read_profile(environ)
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or profile.get("region", "")
+    if region and not _REGION.fullmatch(region):
+        raise StoreError(f"{region!r} is not a region's name", hint="Correct AWS_REGION, or the profile's region.")
     endpoint = _custom_endpoint(environ, profile)
     ca = environ.get("AWS_CA_BUNDLE") or profile.get("ca_bundle", "")
     if endpoint:

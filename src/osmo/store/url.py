@@ -1,12 +1,13 @@
 """A store's url, taken apart."""
 
+import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
 from osmo.errors import StoreError
 from osmo.store.keys import check_key
 
 SCHEMES = ("s3", "file")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # S3's rules are narrower; other servers' are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ def parse(text: str) -> StoreUrl:
 def _s3(text: str, rest: str) -> StoreUrl:
     # Not urlsplit: `#`, `?` and `%` are ordinary characters of a key.
     bucket, _, path = rest.rstrip("/").partition("/")
-    if not bucket or any(character in bucket for character in "@?#% \\:"):
-        raise StoreError(f"{text}: no bucket's name after s3://", hint="Write it as s3://bucket[/path].")
+    if not _BUCKET.fullmatch(bucket):
+        raise StoreError(f"{text}: no name of a bucket after s3://", hint="Write it as s3://bucket[/path].")
     if path:
         check_key(path, text)
     return StoreUrl("s3", bucket, path, text.rstrip("/"))
@@ -51,9 +52,7 @@ def _file(text: str) -> StoreUrl:
 
 def without_secrets(address: str) -> str:
     """An http address for people: no user, no password, no query."""
-    parts = urlsplit(address)
-    if not parts.hostname:
-        return unquote(address.split("?", maxsplit=1)[0].rpartition("@")[2])
-    port = f":{parts.port}" if parts.port else ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
+    scheme, separator, rest = address.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    host = authority.rpartition("@")[2].partition("?")[0]
+    return f"{scheme}{separator}{host}{slash}{path.partition('?')[0]}".rstrip("/")

@@ -83,7 +83,7 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
               frequncy: 10m
             - {path: /home, url: "s3://b/y", frequency: 10m}
           - name: Train
-            args: ["{{ x }}"]
+            command: ["{{ x }}"]
             files:
             - {path: f, localpath: nowhere/f}
             - {path: g, contents: "#", base64: true}
@@ -117,7 +117,7 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
             "below /home/me/.local/share/osmo"
         ),
         (
-            "train.yaml:20:12: workflow.tasks[1].args[0]: template '{{ x }}' is not supported yet, only {{output}} and "
+            "train.yaml:20:15: workflow.tasks[1].command[0]: template '{{ x }}' is not supported yet, only {{output}} and "
             "{{workflow_id}} are"
         ),
         "train.yaml:22:28: workflow.tasks[1].files[0].localpath: 'nowhere/f' does not exist",

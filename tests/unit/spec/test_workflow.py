@@ -80,3 +80,8 @@ def test_contents_that_are_not_base64(contents: str) -> None:
 def test_a_spec_does_not_change() -> None:
     with pytest.raises(ValidationError):
         Task.model_validate({"name": "a"}).name = "b"
+
+
+def test_args_without_a_command_are_refused() -> None:
+    with pytest.raises(ValidationError, match="has args and no command"):
+        Task.model_validate({"name": "t", "args": ["x"]})

@@ -1,0 +1,60 @@
+"""Every example runs as its first lines say, and leaves what they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support.cli import Osmo
+from support.servers import S3Server
+from support.stored import Stored
+
+TOP = Path(__file__).parents[2]
+EXAMPLES = TOP / "examples"
+
+
+def own_copy(osmo: Osmo, example: str, *changes: tuple[str, str]) -> str:
+    """The example's spec with changes, so that two tests on one machine do not meet."""
+    text = (EXAMPLES / example).read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return osmo.spec(text)
+
+
+def test_hello(osmo: Osmo, tmp_path: Path) -> None:
+    result = osmo(
+        "workflow", "submit", own_copy(osmo, "hello.yaml", ("/tmp/osmo-hello", f"{tmp_path}/kept")), "--follow"
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^[0-9/]{10} [0-9:]{8} \[greet\] Hello from hello-1$", result.stdout, re.MULTILINE)
+    assert (tmp_path / "kept/greetings/hello.txt").read_text() == "Hello from hello-1\n"
+
+
+def test_two_frequencies(osmo: Osmo, tmp_path: Path) -> None:
+    here = ("/tmp/osmo-two-frequencies", f"{tmp_path}/kept")
+    faster = [('STEPS: "12"', 'STEPS: "6"'), ("frequency: 2s", "frequency: 1s")]
+    result = osmo("workflow", "submit", own_copy(osmo, "two_frequencies.yaml", here, *faster), "--follow")
+    assert result.returncode == 0, result.stderr
+    kept = Stored(tmp_path / "kept")
+    metrics = {f"metrics/step-{step}.json" for step in range(1, 7)}
+    assert kept.files() == metrics | {"model/step-3.bin", "model/step-6.bin"}
+    assert len(kept.checkpoints("train.metrics")) > len(kept.checkpoints("train.model"))
+
+
+def test_digits(osmo: Osmo, server: S3Server) -> None:
+    pytest.importorskip("sklearn")
+    server.make_bucket("osmo-demo")
+    here = ("examples/digits/train.py", str(EXAMPLES / "digits/train.py"))
+    shorter = [('"45"', '"10"'), ('"0.5"', '"0.2"'), ("frequency: 5s", "frequency: 1s")]
+    result = osmo("workflow", "submit", own_copy(osmo, "digits/digits.yaml", here, *shorter), "--follow")
+    assert result.returncode == 0, result.stdout + result.stderr
+    kept = Stored(server.directory / "osmo-demo").beneath("digits")
+    wanted = {"checkpoints/step-0005.joblib", "checkpoints/step-0010.joblib", "metrics.json", "train.log"}
+    assert wanted <= kept.files()
+    assert re.search(r"\[train\] epoch +10  loss", result.stdout)
+
+
+def test_no_example_is_without_a_test() -> None:
+    tested = {"hello.yaml", "two_frequencies.yaml", "digits.yaml"}
+    assert {spec.name for spec in EXAMPLES.rglob("*.yaml")} == tested

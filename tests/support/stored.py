@@ -1,0 +1,37 @@
+"""What lies in a store whose objects are files of a directory."""
+
+import gzip
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Stored:
+    """The directory, seen as a store."""
+
+    directory: Path
+
+    def files(self) -> set[str]:
+        """The keys of all plain files: everything but our own records."""
+        return {key for key in self._keys() if ".osmo" not in key.split("/")}
+
+    def checkpoints(self, stream: str) -> list[dict[str, Any]]:
+        """The records of a stream, oldest first."""
+        folder = self.directory / ".osmo" / stream / "log"
+        if not folder.exists():
+            return []
+        return [_record(path) for path in sorted(folder.iterdir()) if path.name.partition(".")[0].isdecimal()]
+
+    def beneath(self, folder: str) -> "Stored":
+        return Stored(self.directory / folder)
+
+    def _keys(self) -> set[str]:
+        return {str(path.relative_to(self.directory)) for path in self.directory.rglob("*") if path.is_file()}
+
+
+def _record(path: Path) -> dict[str, Any]:
+    body = path.read_bytes()
+    record: dict[str, Any] = json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
+    return record

@@ -1,0 +1,156 @@
+"""Stores that behave, and sometimes do not: each wraps another store."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from osmo.errors import StoreError, Unavailable
+from osmo.store.base import Object, Store
+
+
+class Wrapper:
+    """Passes everything on."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+
+    @property
+    def url(self) -> str:
+        return self.inner.url
+
+    def put(self, key: str, body: bytes) -> str:
+        return self.inner.put(key, body)
+
+    def put_new(self, key: str, body: bytes) -> str:
+        return self.inner.put_new(key, body)
+
+    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+        return self.inner.put_parts(key, parts, part_size=part_size, concurrency=concurrency)
+
+    def get(self, key: str) -> bytes:
+        return self.inner.get(key)
+
+    def head(self, key: str) -> Object:
+        return self.inner.head(key)
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        return self.inner.list(prefix)
+
+    def delete(self, key: str) -> None:
+        self.inner.delete(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked of a store."""
+
+    method: str
+    key: str
+
+
+class _Asking(Wrapper):
+    """Calls `_before` and `_after` around each request."""
+
+    def put(self, key: str, body: bytes) -> str:
+        return self._asked("put", key, lambda: self.inner.put(key, body))
+
+    def put_new(self, key: str, body: bytes) -> str:
+        return self._asked("put_new", key, lambda: self.inner.put_new(key, body))
+
+    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+        send = self.inner.put_parts
+        return self._asked("put_parts", key, lambda: send(key, parts, part_size=part_size, concurrency=concurrency))
+
+    def get(self, key: str) -> bytes:
+        self._before(Request("get", key))
+        return self.inner.get(key)
+
+    def head(self, key: str) -> Object:
+        self._before(Request("head", key))
+        return self.inner.head(key)
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        self._before(Request("list", prefix))
+        return self.inner.list(prefix)
+
+    def delete(self, key: str) -> None:
+        self._before(Request("delete", key))
+        self.inner.delete(key)
+
+    def _asked(self, method: str, key: str, write: Callable[[], str]) -> str:
+        request = Request(method, key)
+        self._before(request)
+        etag = write()
+        self._after(request)
+        return etag
+
+    def _before(self, request: Request) -> None:
+        """Called before the request is made; what it raises comes out instead."""
+
+    def _after(self, request: Request) -> None:
+        """Called after a write was applied; what it raises comes out instead."""
+
+
+class Recording(_Asking):
+    """Keeps what it was asked. `then`: called before each request."""
+
+    def __init__(self, inner: Store, then: Callable[[Request], None] = lambda _: None) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self.then = then
+        self.requests: list[Request] = []
+
+    def _before(self, request: Request) -> None:
+        with self._lock:
+            self.requests.append(request)
+        self.then(request)
+
+    def take(self) -> list[tuple[str, str]]:
+        """The requests since the last call, as (method, key)."""
+        with self._lock:
+            taken, self.requests = self.requests, []
+        return [(request.method, request.key) for request in taken]
+
+
+class Flaky(_Asking):
+    """Refuses the first `failures` of the requests that `which` picks, then behaves."""
+
+    def __init__(
+        self,
+        inner: Store,
+        failures: int,
+        which: Callable[[Request], bool] = lambda _: True,
+        error: Callable[[str], StoreError] = Unavailable,
+    ) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self.failures = failures
+        self._which = which
+        self._error = error
+
+    def _before(self, request: Request) -> None:
+        with self._lock:
+            if self.failures and self._which(request):
+                self.failures -= 1
+                raise self._error(f"{request.key}: refused for a test")
+
+
+class Losing(_Asking):
+    """Applies the first `losses` of the writes that `which` picks, and loses the answer."""
+
+    def __init__(self, inner: Store, losses: int, which: Callable[[Request], bool] = lambda _: True) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self.losses = losses
+        self._which = which
+
+    def _after(self, request: Request) -> None:
+        with self._lock:
+            if self.losses and self._which(request):
+                self.losses -= 1
+                raise Unavailable(f"{request.key}: no answer, for a test")
+
+
+def is_record(request: Request) -> bool:
+    """Whether it writes a record of a stream's log."""
+    return request.method == "put_new"

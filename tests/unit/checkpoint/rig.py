@@ -1,0 +1,128 @@
+"""A stream over a folder and a store in memory, with a clock that only goes when waited with."""
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from osmo.checkpoint.budget import ByteBudget
+from osmo.checkpoint.events import Committed, Event, Progressed, Unchanged
+from osmo.checkpoint.manifest import Trigger, Writer
+from osmo.checkpoint.stream import Settings, Stream
+from osmo.errors import StoreError
+from osmo.spec.checkpoint import CheckpointEntry
+from osmo.store.base import Store
+from support.clock import FakeClock
+from support.memory import MemoryStore
+from support.stores import Recording
+from support.trees import Content, grow
+
+WRITER = Writer("uuid", "run-1", "train", 0, "here")
+
+
+class Rig:
+    """`folder` is checkpointed to `memory` through `wrap`, which may be changed at any time."""
+
+    def __init__(self, tmp_path: Path, path: str = "", regexes: tuple[str, ...] = ("",)) -> None:
+        self.folder = tmp_path / "ckpt"
+        self.memory = MemoryStore()
+        self.asked = Recording(self.memory)
+        self.wrap: Callable[[Store], Store] = lambda store: store
+        self.opened = 0
+        self.clock = FakeClock()
+        self.stop = threading.Event()
+        self.events: list[Event] = []
+        place = path or str(self.folder)
+        self.entries = tuple(
+            CheckpointEntry(place, "memory://test", 10.0 + number, regex) for number, regex in enumerate(regexes)
+        )
+        self.stream = self.another()
+
+    def another(self) -> Stream:
+        """A stream of another process, of the same path and url."""
+        return Stream(
+            self.entries,
+            WRITER,
+            self._open,
+            self.events.append,
+            self.clock,
+            ByteBudget(2**24),
+            Settings(2.0, at_once=4),
+        )
+
+    def _open(self) -> Store:
+        self.opened += 1
+        return self.wrap(self.asked)
+
+    def grow(self, files: Mapping[str, Content]) -> None:
+        grow(self.folder, files)
+
+    def cycle(self, *due: int) -> list[tuple[str, str]]:
+        """One periodic cycle (of the entries of these numbers). The requests that it made."""
+        entries = [self.entries[number] for number in due] if due else self.entries
+        self.stream.cycle(entries, Trigger.INTERVAL, self.stop)
+        return self.asked.take()
+
+    def finish(self, exit_code: int = 0) -> list[tuple[str, str]]:
+        """The last cycle. The requests that it made."""
+        self.stream.cycle(self.entries, Trigger.FINAL, self.stop, exit_code=exit_code)
+        return self.asked.take()
+
+    def fail(self, cycle: Callable[[], object] | None = None) -> StoreError:
+        """A cycle that fails. Its error."""
+        try:
+            (cycle or self.cycle)()
+        except StoreError as error:
+            self.asked.take()
+            return error
+        raise AssertionError("the cycle did not fail")
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """What is in the store, but for records."""
+        return {key: body for key, body in self.memory.objects.items() if not key.startswith(".osmo/")}
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """All records, oldest first."""
+        return [
+            json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
+            for key, body in sorted(self.memory.objects.items())
+            if key.startswith(".osmo/")
+        ]
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        return self.records[-1]
+
+    @property
+    def names(self) -> list[str]:
+        """The files of the newest checkpoint."""
+        return [file["name"] for file in self.newest["files"]]
+
+    def said(self, *kinds: type[Any]) -> list[str]:
+        """The events since the last call, by name (of these kinds)."""
+        events, self.events[:] = self.events[:], []
+        return [type(event).__name__ for event in events if not kinds or isinstance(event, kinds)]
+
+    @property
+    def committed(self) -> Committed:
+        return [event for event in self.events if isinstance(event, Committed)][-1]
+
+    @property
+    def unchanged(self) -> Unchanged:
+        return [event for event in self.events if isinstance(event, Unchanged)][-1]
+
+    @property
+    def progress(self) -> list[Progressed]:
+        return [event for event in self.events if isinstance(event, Progressed)]
+
+    def check(self) -> None:
+        """Every file of the newest checkpoint has its bytes at its place."""
+        from blake3 import blake3
+
+        for file in self.newest["files"]:
+            body = self.memory.objects[file["place"]]
+            assert (blake3(body).hexdigest(), self.memory.etags[file["place"]]) == (file["digest"], file["etag"])

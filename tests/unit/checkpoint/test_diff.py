@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from osmo.checkpoint.diff import Saved, changed, gone, is_end_marker, same_set
+from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.tree import Stat
+
+A = Stat(1, 1, 1, 1, 0o600)
+
+
+def saved(name: str = "f", stat: Stat = A, digest: str = "d") -> Saved:
+    return Saved(stat, FileRecord(name, stat.size, stat.mode, stat.mtime_ns, digest, name, "etag"))
+
+
+@pytest.mark.parametrize(
+    ("now", "want"),
+    [
+        (A, False),
+        (A._replace(size=2), True),
+        (A._replace(mtime_ns=2), True),
+        (A._replace(ctime_ns=2), True),
+        (A._replace(inode=2), True),
+        (A._replace(mode=0o640), True),
+    ],
+)
+def test_a_file_is_changed_if_anything_of_its_stat_is(now: Stat, want: bool) -> None:
+    assert changed({"f": now}, {"f": saved()}) == ({"f": now} if want else {})
+
+
+def test_a_file_that_was_never_saved_is_changed() -> None:
+    assert changed({"f": A}, {}) == {"f": A}
+
+
+@pytest.mark.parametrize(
+    ("now", "names", "problems", "want"),
+    [
+        ({"a"}, ["a"], {}, set()),
+        (set(), ["a", "d/b"], {}, {"a", "d/b"}),
+        (set(), ["a", "b"], {"a"}, {"b"}),
+        (set(), ["d/e/f", "d2/f"], {"d"}, {"d2/f"}),
+        (set(), ["d/e/f"], {"d/e"}, set()),
+        (set(), ["d/e/f"], {"e", "f", "d/e/f/g"}, {"d/e/f"}),
+        (set(), ["a", "d/b"], {"."}, set()),
+    ],
+)
+def test_what_lies_behind_a_problem_is_not_gone(
+    now: set[str], names: list[str], problems: set[str], want: set[str]
+) -> None:
+    assert gone(now, {name: saved(name) for name in names}, problems) == want
+
+
+NAMES = st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join), max_size=8)
+
+
+@given(NAMES, NAMES, NAMES)
+def test_a_saved_file_is_there_or_gone_or_behind_a_problem(now: set[str], held: set[str], problems: set[str]) -> None:
+    lost = gone(now, {name: saved(name) for name in held}, problems)
+    for name in held:
+        behind = any(name == problem or name.startswith(f"{problem}/") for problem in problems)
+        assert (name in lost) == (name not in now and not behind)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2)),
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2)),
+)
+def test_after_saving_what_changed_and_dropping_what_is_gone_nothing_is_left_to_do(
+    before: dict[str, int], after: dict[str, int]
+) -> None:
+    held = {name: saved(name, A._replace(size=size)) for name, size in before.items()}
+    now = {name: A._replace(size=size) for name, size in after.items()}
+    merged = held | {name: saved(name, stat) for name, stat in changed(now, held).items()}
+    merged = {name: one for name, one in merged.items() if name not in gone(now, merged, set())}
+    assert merged.keys() == now.keys()
+    assert changed(now, merged) == {}
+    assert gone(now, merged, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "want"),
+    [
+        (".metadata", True),
+        ("step-1/.metadata", True),
+        ("trainer_state.json", True),
+        ("latest", True),
+        ("a/latest_checkpointed_iteration.txt", True),
+        ("_SUCCESS", True),
+        ("_CHECKPOINT_METADATA", True),
+        ("commit_success.txt", True),
+        ("latest/model.pt", False),
+        ("the_latest", False),
+        ("x.metadata", False),
+        ("_SUCCESS.old", False),
+        ("model.pt", False),
+    ],
+)
+def test_what_readers_take_as_complete_is_an_end_marker(name: str, want: bool) -> None:
+    assert is_end_marker(name) == want
+
+
+@pytest.mark.parametrize(
+    ("change", "want"),
+    [
+        ({}, True),
+        ({"mtime_ns": 5}, True),
+        ({"deferred": True}, True),
+        ({"digest": "other"}, False),
+        ({"mode": 0o755}, False),
+        ({"etag": "other"}, False),
+        ({"torn_possible": True}, False),
+    ],
+)
+def test_a_set_is_the_same_if_it_restores_to_the_same_files(change: dict[str, object], want: bool) -> None:
+    one = saved()
+    assert same_set({"f": one}, {"f": replace(one, record=replace(one.record, **change))}) == want  # type: ignore[arg-type]
+
+
+def test_sets_of_other_names_are_not_the_same() -> None:
+    assert not same_set({"f": saved()}, {})
+    assert not same_set({"f": saved()}, {"g": saved()})
+
+
+def test_a_file_that_is_deferred_already_stays_the_same_value() -> None:
+    one = saved()
+    assert one.deferred(False) is one
+    assert one.deferred(True).record.deferred

@@ -1,0 +1,723 @@
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from osmo.checkpoint.events import Begun, Committed, Finished, Progressed, Unchanged
+from osmo.checkpoint.manifest import Trigger
+from osmo.errors import AccessDenied, StoreError, Unavailable
+from support.stores import Flaky, Losing, Request, is_record
+from support.trees import Fifo, Link
+from unit.checkpoint.rig import Rig
+
+LOG = ".osmo/train.ckpt/log"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, *denied: str) -> None:
+    """Opening a file or folder of these names fails, as it does for a user who may not read it."""
+    real = os.open
+
+    def guarded(path: "int | str | os.PathLike[str]", *args: "int", **more: "int | None") -> int:
+        if not isinstance(path, int) and os.path.basename(os.fspath(path)) in denied:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", guarded)
+
+
+# What a checkpoint holds
+
+
+def test_files_lie_at_their_keys_and_the_record_is_written_last(rig: Rig) -> None:
+    rig.grow({"a.pt": "alpha", "deep/er/b.pt": "beta"})
+    requests = rig.cycle()
+    assert rig.contents == {"ckpt/a.pt": b"alpha", "ckpt/deep/er/b.pt": b"beta"}
+    assert requests[-1] == ("put_new", f"{LOG}/00000001.json")
+    assert {method for method, _ in requests[:-1]} == {"put", "list"}
+    assert (rig.names, rig.newest["prev"], rig.newest["trigger"]) == (["a.pt", "deep/er/b.pt"], None, "interval")
+    rig.check()
+
+
+def test_nothing_is_written_over_a_record(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    first = rig.memory.objects[f"{LOG}/00000001.json"]
+    rig.grow({"b": "2"})
+    rig.cycle()
+    assert rig.memory.objects[f"{LOG}/00000001.json"] == first
+    assert (rig.newest["log"], rig.newest["prev"], rig.names) == (2, 1, ["a", "b"])
+
+
+def test_a_second_cycle_makes_no_request_and_no_checkpoint(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    rig.said()
+    assert rig.cycle() == []
+    assert rig.said() == ["Unchanged"]
+
+
+def test_an_idle_cycle_gives_out_the_very_same_set(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    rig.cycle()
+    assert rig.unchanged.saved is rig.committed.saved
+
+
+def test_a_file_that_was_only_touched_is_not_sent_again(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    os.utime(rig.folder / "a", ns=(1, 1))
+    assert rig.cycle() == []
+    assert len(rig.records) == 1
+    assert rig.cycle() == []
+
+
+def test_a_new_mode_is_committed_without_sending_the_file(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    (rig.folder / "a").chmod(0o600)
+    rig.cycle()
+    (rig.folder / "a").chmod(0o640)
+    assert rig.cycle() == [("put_new", f"{LOG}/00000002.json")]
+    assert rig.newest["files"][0]["mode"] == 0o640
+
+
+def test_a_file_that_is_gone_leaves_the_next_checkpoint_but_not_the_store(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.cycle()
+    (rig.folder / "a").unlink()
+    rig.cycle()
+    assert rig.names == ["b"]
+    assert rig.committed.gone == 1
+    assert rig.contents == {"ckpt/a": b"1", "ckpt/b": b"2"}
+
+
+def test_an_empty_folder_makes_no_checkpoint(rig: Rig) -> None:
+    rig.grow({})
+    rig.cycle()
+    assert rig.finish() == []
+    assert rig.said() == ["Unchanged", "Unchanged"]
+
+
+def test_end_markers_are_sent_after_all_else(rig: Rig) -> None:
+    rig.grow({".metadata": "m", "step/latest": "l", "z/1": "1", "z/2": "2"})
+    sent = [key for method, key in rig.cycle() if method == "put"]
+    assert set(sent[:2]) == {"ckpt/z/1", "ckpt/z/2"}
+
+
+def test_a_single_file_lies_at_its_own_name(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt/model.pt"), regexes=(r"never",))
+    rig.grow({"model.pt": "m", "other": "o"})
+    rig.cycle()
+    assert (rig.contents, rig.names) == ({"model.pt": b"m"}, ["model.pt"])
+
+
+def test_the_last_cycle_of_a_single_file_does_not_list_the_whole_url(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt/model.pt"))
+    rig.grow({"model.pt": "m"})
+    rig.cycle()
+    assert ("list", "") not in rig.finish()
+    rig.memory.delete("model.pt")
+    rig.finish()
+    assert rig.contents == {"model.pt": b"m"}
+
+
+def test_the_contents_of_a_folder_lie_without_its_name_and_osmos_own_part_is_left_alone(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt/*"))
+    rig.grow({"a": "1", ".osmo/train._/log/00000001.json": "a trap", ".osmotic": "2"})
+    rig.cycle()
+    assert rig.contents == {"a": b"1", ".osmotic": b"2"}
+    assert rig.newest["problems"] == {".osmo": "this name is osmo's own at the url"}
+    assert rig.newest["log"] == 1
+
+
+def test_a_folder_that_is_itself_called_osmo_is_refused_as_a_whole(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt/.osmo"))
+    rig.grow({".osmo/train._/log/00000001.json": "a trap", ".osmo/a": "1"})
+    rig.cycle()
+    assert rig.names == []
+    assert rig.newest["problems"] == {".": "this name is osmo's own at the url"}
+
+
+def test_a_regex_picks_the_files_and_what_is_not_picked_is_no_problem(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, regexes=(r".*\.pt$",))
+    rig.grow({"a.pt": "1", "b.txt": "2", "pipe": Fifo(), "pipe.pt": Fifo()})
+    rig.cycle()
+    assert rig.names == ["a.pt"]
+    assert rig.newest["problems"] == {"pipe.pt": "a named pipe"}
+
+
+@pytest.mark.parametrize("name", ["new\nline", "tab\t", os.fsdecode(b"\xff\xfe"), "n" * 255, "ü#%?*~ \\", "\x7f"])
+def test_a_file_of_any_name_is_stored_and_named_in_the_record(rig: Rig, name: str) -> None:
+    rig.grow({name: "x", "plain": "y"})
+    rig.finish()
+    assert rig.names == sorted([name, "plain"])
+    rig.check()
+
+
+@pytest.mark.parametrize("name", ["bad\nfolder", os.fsdecode(b"\xff")])
+def test_a_folder_of_any_name_is_checkpointed_to_its_end(tmp_path: Path, name: str) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt" / name))
+    rig.grow({f"{name}/a": "1"})
+    rig.cycle()
+    assert [method for method, _ in rig.finish()] == ["list", "put_new"]
+    assert [record["count"] for record in rig.records] == [1, 1]
+
+
+def test_a_name_that_no_store_takes_costs_only_itself(rig: Rig) -> None:
+    deep = "/".join(["d" * 250] * 5)
+    rig.grow({deep: "x", "a": "1"})
+    rig.finish()
+    assert rig.names == ["a"]
+    assert "longer than 1024 bytes" in rig.newest["problems"][deep]
+
+
+def test_of_two_files_with_one_key_one_is_stored_and_the_other_is_a_problem(rig: Rig) -> None:
+    rig.grow({"a\n": "escaped", "a%0A": "plain", "b": "b"})
+    rig.cycle()
+    assert rig.names == ["a%0A", "b"]
+    assert rig.newest["problems"] == {"a\n": "'a%0A' has its name in the store"}
+    rig.check()
+
+
+def test_a_file_whose_key_is_taken_over_by_another_leaves_the_checkpoint(rig: Rig) -> None:
+    rig.grow({"a\n": "escaped"})
+    rig.cycle()
+    rig.grow({"a%0A": "plain"})
+    rig.cycle()
+    assert rig.names == ["a%0A"]
+    rig.check()
+    (rig.folder / "a%0A").unlink()
+    rig.cycle()
+    assert rig.names == ["a\n"]
+    rig.check()
+
+
+# Files that move, vanish, cannot be read
+
+
+def test_a_new_file_that_is_being_written_is_left_out(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "0"})
+    rig.clock.meanwhile = lambda: rig.grow({"b": "longer and longer" * len(rig.clock.waits)})
+    assert rig.stream.cycle(rig.entries, Trigger.INTERVAL, rig.stop)
+    assert (rig.names, rig.newest["left_out"], rig.contents) == (["a"], ["b"], {"ckpt/a": b"1"})
+
+
+def test_a_file_that_is_being_rewritten_keeps_its_earlier_content(rig: Rig) -> None:
+    rig.grow({"a": "old", "b": "1"})
+    rig.cycle()
+    rig.grow({"a": "new one", "b": "2"})
+    rig.clock.meanwhile = lambda: rig.grow({"a": "newer one"})
+    assert rig.stream.cycle(rig.entries, Trigger.INTERVAL, rig.stop)
+    assert rig.contents == {"ckpt/a": b"old", "ckpt/b": b"2"}
+    assert [file.get("flags", []) for file in rig.newest["files"]] == [["deferred"], []]
+    assert rig.committed.deferred == ("a",)
+    rig.clock.meanwhile = lambda: None
+    rig.cycle()
+    assert rig.contents["ckpt/a"] == b"newer one"
+    assert "flags" not in rig.newest["files"][0]
+
+
+def test_a_file_that_looks_the_same_since_the_last_cycle_is_not_waited_for(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.stop.set()
+    rig.cycle()  # had no time to wait
+    rig.stop.clear()
+    rig.clock.waits.clear()
+    rig.clock.advance(5)
+    rig.cycle()
+    assert rig.names == ["a"]
+    assert rig.clock.waits == []
+
+
+@pytest.mark.parametrize("size", [10, 9 * 2**20, 40 * 2**20])
+def test_a_file_that_changes_while_it_is_read_shows_nothing_in_the_store(rig: Rig, size: int) -> None:
+    rig.grow({"b": b"0" * size})
+
+    real = os.read
+
+    def read(descriptor: int, count: int) -> bytes:
+        data = real(descriptor, count)
+        with open(rig.folder / "b", "r+b") as file:
+            file.write(b"1")
+        os.utime(rig.folder / "b", ns=(5, 5))
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        rig.cycle()
+    assert rig.contents == {}
+    assert rig.records == []
+    assert [type(event) for event in rig.events if isinstance(event, (Committed, Finished))] == []
+    assert all(event.done < event.total for event in rig.progress)
+    assert rig.unchanged.moving == 1
+
+
+def test_a_file_that_vanishes_before_it_is_read_costs_no_other(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.asked.then = lambda request: (rig.folder / "b").unlink(missing_ok=True)
+    rig.clock.meanwhile = lambda: (rig.folder / "b").unlink(missing_ok=True)
+    rig.cycle()
+    assert (rig.names, rig.newest["problems"]) == (["a"], {})
+
+
+def test_a_file_that_vanishes_between_rest_and_upload_is_no_problem(rig: Rig) -> None:
+    rig.grow({"a": "1", "latest": "2"})
+    rig.asked.then = lambda request: (rig.folder / "latest").unlink(missing_ok=True)
+    rig.cycle()
+    assert (rig.names, rig.newest["problems"]) == (["a"], {})
+
+
+def test_an_unreadable_file_is_named_at_the_first_cycle_and_costs_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    deny(monkeypatch, "b")
+    rig.cycle()
+    assert (rig.names, rig.newest["problems"]) == (["a"], {"b": "permission denied"})
+    assert rig.cycle() == []
+
+
+def test_an_unreadable_file_keeps_its_earlier_content(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.cycle()
+    rig.grow({"b": "changed"})
+    deny(monkeypatch, "b")
+    rig.cycle()
+    assert (rig.names, rig.newest["problems"]) == (["a", "b"], {"b": "permission denied"})
+    rig.check()
+
+
+def test_files_in_a_folder_that_cannot_be_read_any_more_are_not_gone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.grow({"deep/a": "1", "b": "2"})
+    rig.cycle()
+    deny(monkeypatch, "deep")
+    rig.cycle()
+    assert (rig.names, rig.newest["problems"]) == (["b", "deep/a"], {"deep": "permission denied"})
+
+
+def test_a_root_that_cannot_be_read_any_more_commits_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.grow({"deep/a": "1", "b": "2"})
+    rig.cycle()
+    deny(monkeypatch, "ckpt")
+    assert rig.cycle() == []
+    assert rig.finish() == []
+    assert rig.unchanged.problems == {".": "permission denied"}
+    assert rig.names == ["b", "deep/a"]
+
+
+def test_a_root_that_is_not_there_any_more_commits_no_empty_set(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    shutil.rmtree(rig.folder)
+    assert rig.cycle() == []
+    assert rig.finish() == []
+    assert not rig.unchanged.exists
+    assert rig.names == ["a"]
+
+
+def test_a_mount_point_that_is_left_empty_commits_no_empty_set(rig: Rig, tmp_path: Path) -> None:
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second filesystem here (/dev/shm)")
+    rig.grow({"a": "1"})
+    rig.cycle()
+    shutil.rmtree(rig.folder)
+    empty = elsewhere / f"osmo-test-{os.getpid()}"
+    empty.mkdir()
+    try:
+        rig.folder.symlink_to(empty)
+        assert rig.cycle() == []
+        assert rig.names == ["a"]
+        (empty / "b").write_text("2")
+        rig.cycle()
+        assert rig.names == ["b"]
+    finally:
+        shutil.rmtree(empty)
+
+
+def test_a_folder_that_is_emptied_is_an_empty_checkpoint(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    (rig.folder / "a").unlink()
+    rig.cycle()
+    assert rig.names == []
+
+
+def test_what_is_no_file_is_named_and_costs_nothing(rig: Rig) -> None:
+    rig.grow({"a": "1", "pipe": Fifo(), "out": Link("/etc/passwd"), "dangling": Link("nowhere"), "in": Link("a")})
+    rig.cycle()
+    assert rig.names == ["a", "in"]
+    assert rig.newest["problems"] == {
+        "pipe": "a named pipe",
+        "out": "a link that leads out of the folder",
+        "dangling": "a link to nothing",
+    }
+    assert rig.cycle() == []
+
+
+# Several schedules
+
+
+def test_only_the_files_of_the_entries_that_are_due_are_sent(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, regexes=(r".*\.a$", r".*\.b$"))
+    rig.grow({"1.a": "1", "1.b": "1", "1.c": "1"})
+    rig.cycle(0)
+    assert rig.names == ["1.a"]
+    rig.cycle(1)
+    assert rig.names == ["1.a", "1.b"]
+
+
+def test_what_is_wrong_with_a_file_that_is_not_due_is_still_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path, regexes=(r".*\.a$", r".*\.b$"))
+    rig.grow({"1.a": "1", "1.b": "1"})
+    deny(monkeypatch, "1.a")
+    rig.cycle(0)
+    rig.cycle(1)
+    assert rig.newest["problems"] == {"1.a": "permission denied"}
+    assert rig.cycle(0) == rig.cycle(1) == rig.cycle(0) == []
+
+
+def test_a_deferred_file_that_is_not_due_stays_deferred(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, regexes=(r".*\.a$", r".*\.b$"))
+    rig.grow({"1.a": "1", "1.b": "1"})
+    rig.cycle()
+    rig.grow({"1.a": "2222", "1.b": "2"})
+    rig.clock.meanwhile = lambda: rig.grow({"1.a": "33333"})
+    rig.cycle()
+    rig.clock.meanwhile = lambda: None
+    rig.grow({"2.b": "2"})
+    rig.cycle(1)
+    assert [file["name"] for file in rig.newest["files"] if "flags" in file] == ["1.a"]
+
+
+# Stores that fail
+
+
+def test_a_hiccup_is_passed_over_within_the_cycle(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.wrap = lambda store: Flaky(store, 3, lambda request: request.method == "put")
+    rig.cycle()
+    assert rig.names == ["a", "b"]
+    rig.check()
+
+
+def test_a_hiccup_at_the_commit_is_passed_over_within_the_cycle(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.wrap = lambda store: Flaky(store, 3, is_record)
+    rig.cycle()
+    assert rig.names == ["a"]
+
+
+def test_a_store_that_is_down_fails_the_cycle_and_begins_no_other_file(rig: Rig) -> None:
+    rig.grow({f"{number:03}": "x" for number in range(100)})
+    tried: list[str] = []
+
+    def which(request: Request) -> bool:
+        tried.append(request.key)
+        return True
+
+    rig.wrap = lambda store: Flaky(store, 10**6, which)
+    assert isinstance(rig.fail(), Unavailable)
+    assert len(set(tried)) <= 4
+    assert rig.said() == []
+
+
+def test_what_a_failed_cycle_uploaded_is_not_sent_again(rig: Rig) -> None:
+    rig.grow({f"{number:03}": "x" for number in range(50)} | {"latest": "l"})
+    rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
+    rig.fail()
+    assert rig.said() == ["Begun"]
+    assert rig.records == []
+    assert [key for method, key in rig.cycle() if method == "put"] == ["ckpt/latest"]
+    assert rig.newest["count"] == 51
+    assert (rig.committed.sent_files, rig.committed.sent_size) == (1, 1)
+
+
+def test_credentials_are_looked_for_again_after_they_were_refused(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.wrap = lambda store: Flaky(store, 1, error=AccessDenied)
+    assert isinstance(rig.fail(), AccessDenied)
+    rig.wrap = lambda store: store
+    rig.cycle()
+    assert (rig.opened, rig.names) == (2, ["a"])
+
+
+def test_an_outage_keeps_the_open_store(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.wrap = lambda store: Flaky(store, 4)
+    rig.fail()
+    rig.cycle()
+    assert (rig.opened, rig.names) == (1, ["a"])
+
+
+def test_a_file_that_the_store_refuses_costs_no_other(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.wrap = lambda store: Flaky(store, 10, lambda request: request.key == "ckpt/b", StoreError)
+    rig.cycle()
+    assert (rig.names, list(rig.newest["problems"])) == (["a"], ["b"])
+
+
+def test_a_file_of_which_nobody_knows_what_lies_in_the_store_is_in_no_checkpoint(rig: Rig) -> None:
+    """Its new bytes may have replaced those that the earlier checkpoint knows."""
+    rig.grow({"a": "old", "b": "1"})
+    rig.cycle()
+    rig.grow({"a": "new"})
+    rig.wrap = lambda store: Losing(store, 1, lambda request: request.key == "ckpt/a")
+    rig.stream._store = None
+    waited = len(rig.clock.waits)
+
+    def meanwhile() -> None:
+        if len(rig.clock.waits) > waited + 1:  # the first one is the gate's
+            rig.grow({"a": "newest", "b": "22"})
+
+    rig.clock.meanwhile = meanwhile
+    rig.cycle()
+    rig.clock.meanwhile = lambda: None
+    rig.grow({"c": "3"})
+    rig.clock.meanwhile = lambda: rig.grow({"a": "newest of all"})
+    rig.cycle()
+    assert rig.newest["left_out"] == ["a"]
+    assert rig.names == ["b", "c"]
+    rig.check()
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_commit_without_an_answer_is_settled_with_the_same_bytes(rig: Rig, applied: bool) -> None:
+    rig.grow({"a": "1"})
+    offered: list[bytes] = []
+    real = rig.memory.put_new
+
+    def put_new(key: str, body: bytes) -> str:
+        offered.append(body)
+        if len(offered) > 4:
+            return real(key, body)
+        if applied and key not in rig.memory.objects:
+            real(key, body)
+        raise Unavailable("no answer")
+
+    rig.memory.put_new = put_new  # type: ignore[method-assign]
+    rig.fail()
+    assert rig.said() == ["Begun", "Progressed"]
+    rig.grow({"b": "2"})
+    rig.cycle()
+    assert len(set(offered[:5])) == 1
+    assert [record["count"] for record in rig.records] == [1, 2]
+    assert rig.said(Committed, Finished) == ["Committed", "Finished"] * 2
+
+
+def test_a_commit_that_is_settled_later_is_reported_with_what_it_held(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.wrap = lambda store: Losing(store, 1, is_record)
+    real = rig.memory.get
+    rig.memory.get = lambda key: (_ for _ in ()).throw(Unavailable(key))  # type: ignore[method-assign]
+    rig.fail()
+    rig.memory.get = real  # type: ignore[method-assign]
+    rig.said()
+    rig.cycle()
+    assert (rig.committed.number, rig.committed.sent_files, list(rig.committed.saved)) == (1, 1, ["a"])
+    assert rig.said() == ["Committed", "Finished", "Unchanged"]
+
+
+def test_a_number_that_another_writer_took_leads_to_the_next(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    other = rig.another()
+    rig.cycle()
+    rig.grow({"b": "2"})
+    other.cycle(rig.entries, Trigger.INTERVAL, rig.stop)
+    rig.grow({"c": "3"})
+    rig.cycle()
+    assert [(record["log"], record["prev"], record["count"]) for record in rig.records] == [
+        (1, None, 1),
+        (2, 1, 2),
+        (3, 2, 3),
+    ]
+
+
+def test_a_log_that_lists_late_does_not_hold_up_the_commit(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    for number in (1, 2, 3):
+        rig.memory.put(f"{LOG}/{number:08}.json", b"{}")
+    rig.memory.list = lambda prefix: iter(())  # type: ignore[method-assign]
+    rig.cycle()
+    assert f"{LOG}/00000004.json" in rig.memory.objects
+
+
+def test_an_open_commit_whose_number_went_to_another_is_made_anew(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.wrap = lambda store: Flaky(store, 4, is_record)
+    rig.fail()
+    rig.memory.put(f"{LOG}/00000001.json", b"{}")
+    assert [request for request in rig.cycle() if request[0] == "put"] == []
+    assert rig.newest["log"] == 2
+    assert rig.said(Committed) == ["Committed"]
+
+
+def test_files_of_a_failed_commit_are_committed_even_if_the_folder_is_gone(rig: Rig) -> None:
+    rig.grow({"a": "1", "latest": "l"})
+    rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
+    rig.fail()
+    shutil.rmtree(rig.folder)
+    rig.finish()
+    assert rig.names == ["a"]
+
+
+# The end
+
+
+def test_stop_in_mid_cycle_begins_nothing_new_and_keeps_what_was_sent(rig: Rig) -> None:
+    rig.grow({f"{number:03}": "x" for number in range(100)})
+    rig.asked.then = lambda request: rig.stop.set()
+    rig.cycle()
+    sent = len(rig.contents)
+    assert 1 <= sent <= 8
+    assert rig.records == []
+    assert rig.said(Committed, Unchanged, Finished) == []
+    assert len([key for method, key in rig.finish() if method == "put"]) == 100 - sent
+    assert rig.newest["count"] == 100
+
+
+def test_stop_while_a_file_settles_ends_the_wait(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.clock.meanwhile = rig.stop.set
+    assert rig.cycle() == []
+    assert rig.records == []
+
+
+def test_the_last_checkpoint_is_always_made_and_said(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.cycle()
+    rig.said()
+    requests = rig.finish(exit_code=3)
+    assert requests == [("list", "ckpt"), ("put_new", f"{LOG}/00000002.json")]
+    assert rig.said() == ["Begun", "Committed", "Finished"]
+    assert (rig.newest["trigger"], rig.newest["exit_code"], rig.newest["count"]) == ("final", 3, 1)
+
+
+def test_the_last_cycle_waits_for_nobody_to_rest(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.finish()
+    assert rig.clock.waits == []
+    assert rig.names == ["a"]
+
+
+@pytest.mark.parametrize("harm", ["deleted", "overwritten"])
+def test_an_object_that_somebody_else_harmed_is_sent_again_at_the_end(rig: Rig, harm: str) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.cycle()
+    if harm == "deleted":
+        rig.memory.delete("ckpt/a")
+    else:
+        rig.memory.put("ckpt/a", b"not ours")
+    assert [key for method, key in rig.finish() if method == "put"] == ["ckpt/a"]
+    assert rig.contents == {"ckpt/a": b"1", "ckpt/b": b"2"}
+    rig.check()
+
+
+def test_a_last_cycle_that_failed_does_not_send_again_what_it_sent(rig: Rig) -> None:
+    rig.grow({"a": "1", "latest": "2"})
+    rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
+    rig.fail(rig.finish)
+    assert [key for method, key in rig.finish() if method == "put"] == ["ckpt/latest"]
+
+
+def test_a_file_that_moves_after_the_end_is_waited_for_a_little(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    real = os.read
+
+    def read(descriptor: int, count: int) -> bytes:
+        data = real(descriptor, count)
+        if data and len(rig.clock.waits) < 2:
+            rig.grow({"a": "1" * (2 + len(rig.clock.waits))})
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        rig.finish()
+    assert len(rig.clock.waits) == 2
+    assert rig.contents == {"ckpt/a": b"111"}
+    assert "flags" not in rig.newest["files"][0]
+    assert (rig.progress[-1].done, rig.progress[-1].total) == (3, 3)
+
+
+def test_a_file_that_never_rests_after_the_end_is_taken_and_marked(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    real = os.read
+
+    def read(descriptor: int, count: int) -> bytes:
+        data = real(descriptor, count)
+        if data:
+            rig.grow({"a": f"{len(rig.clock.waits)}"})
+            os.utime(rig.folder / "a", ns=(0, len(rig.clock.waits)))
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        rig.finish()
+    assert rig.newest["files"][0]["flags"] == ["torn_possible"]
+    assert len(rig.clock.waits) == 3
+    rig.check()
+
+
+# What is said
+
+
+def test_the_events_of_a_checkpoint_come_in_the_order_of_its_lines(rig: Rig) -> None:
+    rig.grow({"a": "12345"})
+    rig.cycle()
+    [said] = rig.progress
+    assert (said.done, said.total, said.path) == (5, 5, str(rig.folder / "a"))
+    assert rig.said() == ["Begun", "Progressed", "Committed", "Finished"]
+
+
+def test_a_commit_that_sent_nothing_says_no_begin_and_no_progress(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.cycle()
+    rig.said()
+    (rig.folder / "a").unlink()
+    rig.cycle()
+    assert rig.said(Begun, Progressed, Committed) == ["Committed"]
+
+
+@pytest.mark.parametrize(
+    ("path", "url", "want"),
+    [
+        ("ckpt", "s3://b/x", "aws s3 cp --recursive {root}/ckpt s3://b/x/ckpt/"),
+        ("ckpt/*", "s3://b/x", "aws s3 cp --recursive {root}/ckpt s3://b/x/"),
+        ("ckpt/a", "s3://b/x", "aws s3 cp {root}/ckpt/a s3://b/x/"),
+        ("ckpt", "file:///m y", "mkdir -p '/m y/ckpt' && cp -a {root}/ckpt/. '/m y/ckpt'"),
+        ("ckpt/a", "file:///m", "mkdir -p /m && cp -a {root}/ckpt/a /m"),
+    ],
+)
+def test_the_command_that_uploads_by_hand_brings_files_to_their_keys(
+    tmp_path: Path, path: str, url: str, want: str
+) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / path))
+    rig.grow({"a": "1"})
+    rig.stream.url = url
+    assert rig.stream.upload_command == want.format(root=tmp_path)
+
+
+def test_no_descriptor_stays_open(rig: Rig) -> None:
+    rig.grow({"a": "1", "d/e/f": "2", "in": Link("d"), "out": Link("/etc"), "pipe": Fifo(), "big": b"0" * 9 * 2**20})
+    before = set(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else set()
+    rig.cycle()
+    rig.grow({"a": "22"})
+    rig.finish()
+    assert rig.names == ["a", "big", "d/e/f", "in/e/f"]
+    assert not before or len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+def test_no_thread_stays_behind(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    before = threading.active_count()
+    rig.cycle()
+    assert threading.active_count() == before
