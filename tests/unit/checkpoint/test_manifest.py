@@ -60,6 +60,7 @@ def test_a_large_record_is_compressed_and_always_to_the_same_bytes() -> None:
     large = replace(CHECKPOINT, files=tuple(replace(FILE, name=f"{number:0200}") for number in range(5000)))
     body = encode(large)
     assert body[:2] == b"\x1f\x8b"
+    assert body[4:8] == b"\0\0\0\0", "the time of compression is in it"
     assert encode(large) == body
     assert len(json.loads(gzip.decompress(body))["files"]) == 5000
 

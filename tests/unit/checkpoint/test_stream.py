@@ -588,8 +588,10 @@ def test_stop_in_mid_cycle_begins_nothing_new_and_keeps_what_was_sent(rig: Rig) 
 def test_stop_while_a_file_settles_ends_the_wait(rig: Rig) -> None:
     rig.grow({"a": "1"})
     rig.clock.meanwhile = rig.stop.set
+    before = rig.clock.monotonic()
     assert rig.cycle() == []
     assert rig.records == []
+    assert rig.clock.monotonic() == before
 
 
 def test_the_last_checkpoint_is_always_made_and_said(rig: Rig) -> None:
@@ -646,6 +648,24 @@ def test_a_file_that_moves_after_the_end_is_waited_for_a_little(rig: Rig) -> Non
     assert rig.contents == {"ckpt/a": b"111"}
     assert "flags" not in rig.newest["files"][0]
     assert (rig.progress[-1].done, rig.progress[-1].total) == (3, 3)
+
+
+def test_progress_counts_a_file_that_grew_between_two_tries_as_it_is_now(rig: Rig) -> None:
+    size = 17 * 2**20
+    rig.grow({"a": b"0" * (9 * 2**20)})
+    real = os.read
+
+    def read(descriptor: int, count: int) -> bytes:
+        rig.clock.advance(6)
+        data = real(descriptor, count)
+        if not rig.clock.waits:
+            rig.grow({"a": b"0" * size})
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        rig.finish()
+    assert [(said.done, said.total) for said in rig.progress] == [(2**23, size), (2**24, size), (size, size)]
 
 
 def test_a_file_that_never_rests_after_the_end_is_taken_and_marked(rig: Rig) -> None:

@@ -42,9 +42,10 @@ def test_absolute_links_that_stay_inside_are_followed_also_below_a_root_that_is_
     (tmp_path / "ckpt").symlink_to(real)
     (real / "by_root").symlink_to(tmp_path / "ckpt/d/a")
     (real / "by_real").symlink_to(real / "d")
+    (real / "d/from_below").symlink_to(real / "d/a")
     (real / "to_root").symlink_to(real)
     scan = Tree(str(tmp_path / "ckpt")).scan()
-    assert sorted(scan.files) == ["by_real/a", "by_root", "d/a"]
+    assert sorted(scan.files) == ["by_real/a", "by_real/from_below", "by_root", "d/a", "d/from_below"]
     assert scan.problems == {"to_root": ROUND}
 
 
