@@ -34,6 +34,7 @@ class Osmo:
             "OSMO_GRACE": "3s",
             "OSMO_FINAL_TIMEOUT": "60s",
             "OSMO_SETTLE": "300ms",
+            "OSMO_SPOT": "off",
             **NO_METADATA,
             **environ,
         }

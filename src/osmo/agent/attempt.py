@@ -1,6 +1,7 @@
 """Puts together what takes part in one attempt, starts the command or finds it running, and lets the loop go."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from osmo.agent import files
 from osmo.agent.child import Child, missing_command
@@ -9,11 +10,13 @@ from osmo.agent.loop import Attempt, Durable, Events, Patience
 from osmo.agent.output import Follower
 from osmo.agent.saver import Saver
 from osmo.agent.say import Narrator
+from osmo.agent.spot import Cloud, Watch
 from osmo.agent.status import StatusBoard
 from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.events import Event
 from osmo.checkpoint.manifest import Writer
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.stream import Earlier, Settings, Stream
+from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
 from osmo.errors import OsmoError
 from osmo.logs.write import LogWriter
@@ -49,15 +52,22 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     board.enter(State.RUNNING)
     budget = ByteBudget(suitable_total())
     savers = [
-        _saver(place, entries, config, environ, log, board, events, clock, budget)
+        _saver(place, entries, where, config, environ, log, board, events, clock, budget)
         for place, entries in enumerate(config.streams)
     ]
     follower = Follower(where, log, clock)
     follower.start()
     for saver in savers:
         saver.start()
+    if savers and config.limits.spot != "off":
+        Watch(events.put, clock, bases=_addresses(config.limits.spot)).start()
     patience = Patience(config.limits.grace_s, config.limits.final_timeout_s)
     return Attempt(child, savers, follower, board, log, clock, events, canceled, patience).run().state
+
+
+def _addresses(spot: str) -> dict[Cloud, str] | None:
+    """Whom to ask for a notice: None for the usual address."""
+    return None if spot == "auto" else dict.fromkeys(Cloud, spot)
 
 
 def _start(
@@ -79,6 +89,7 @@ def _start(
 def _saver(
     place: int,
     entries: tuple[CheckpointEntry, ...],
+    where: AttemptDir,
     config: TaskConfig,
     environ: Mapping[str, str],
     log: LogWriter,
@@ -96,7 +107,9 @@ def _saver(
         board.happened(place, event)
 
     settings = Settings(settle_s=min(config.limits.settle_s, *(entry.frequency_s for entry in entries)))
-    stream = Stream(entries, writer, lambda: open_store(entries[0].url, environ), report, clock, budget, settings)
+    earlier = _earlier(where, place)
+    open_it = partial(open_store, entries[0].url, environ)
+    stream = Stream(entries, writer, open_it, report, clock, budget, settings, earlier)
     return Saver(
         stream,
         clock,
@@ -104,3 +117,11 @@ def _saver(
         due=lambda seconds: board.due(place, seconds),
         done=lambda: events.put(Durable(place)),
     )
+
+
+def _earlier(where: AttemptDir, place: int) -> Earlier | None:
+    """What an agent before us knew of the stream."""
+    record = records.read(where.saved(place))
+    if record is None or record["checkpoint"] is None:
+        return None
+    return Earlier(record["checkpoint"], {name: Stat(*stat) for name, stat in record["files"].items()})

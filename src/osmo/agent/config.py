@@ -24,11 +24,16 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """final_timeout_s: how long nothing may become durable at the end. grace_s: between TERM and KILL."""
+    """How much patience an attempt has.
+
+    final_timeout_s: how long nothing may become durable at the end. grace_s: between TERM and KILL; when the machine is
+    taken away, for everything. spot: `auto` (ask the cloud whether it will be), `off`, or the address to ask.
+    """
 
     final_timeout_s: float
     grace_s: float
     settle_s: float
+    spot: str = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from osmo.agent.child import KILLED, Child
 from osmo.agent.output import Follower
 from osmo.agent.saver import Last, Saver
+from osmo.agent.spot import Notice
 from osmo.agent.status import StatusBoard
 from osmo.checkpoint.manifest import Trigger
 from osmo.clock import Clock
@@ -17,6 +18,7 @@ from osmo.states import PREEMPTED, STORE_FAILED, State
 
 _TICK_S = 0.2
 _DEAD_AFTER_KILL_S = 30.0
+_NOTICE_MARGIN_S = 5.0
 _TOLD_WITHIN_S = 1.0
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -36,7 +38,7 @@ class Durable:
     place: int
 
 
-Event = signal.Signals | Durable
+Event = signal.Signals | Durable | Notice
 Events = SimpleQueue[Event]
 
 
@@ -73,10 +75,27 @@ def outcome(code: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """grace_s: between TERM and KILL. final_timeout_s: how long nothing may become durable at the end."""
+    """grace_s: between TERM and KILL; when the machine is taken away, for everything. final_timeout_s: how long nothing
+    may become durable at the end."""
 
     grace_s: float
     final_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """How the time is used when the machine is about to be taken away: monotonic seconds.
+
+    The command has until `kill` to end, files are sent until `send`, their record is made until `end`.
+    """
+
+    kill: float
+    send: float
+    end: float
+
+    @classmethod
+    def of(cls, now: float, grace_s: float) -> "Deadline":
+        return cls(now + 0.6 * grace_s, now + 0.8 * grace_s, now + 0.9 * grace_s)
 
 
 class Attempt:
@@ -106,13 +125,18 @@ class Attempt:
         self._events = events
         self._canceled = canceled
         self._patience = patience
+        self._deadline: Deadline | None = None
 
     def run(self) -> Conclusion:
         """Returns when everything is over; the board knows it by then."""
         cause, code = self._follow()
+        if cause is Cause.PREEMPTED:
+            self._hurry()
+            for saver in self._savers:
+                saver.request()  # what is at rest travels while the command ends
+        code = self._end_group(code)
         for saver in self._savers:
             saver.stop()
-        code = self._end_group(code)
         self._follower.finish()
         self._board.facts(exit_code=code)
         self._log.ours(f"The command has ended: {outcome(code)}")
@@ -129,14 +153,34 @@ class Attempt:
 
     def _follow(self) -> tuple[Cause, int | None]:
         """Until the command has ended, or has to end: then its exit code is None."""
+        leave_at = float("inf")
         while True:
             event = self._next_event()
             if (code := self._child.ended()) is not None:
                 return Cause.PREEMPTED if code == _TERMINATED and self._told(event) else Cause.ITSELF, code
             if self._canceled():
                 return Cause.CANCELED, None
-            if isinstance(event, signal.Signals):
+            if isinstance(event, Notice):
+                leave_at = self._noticed(event)
+            if isinstance(event, signal.Signals) or self._clock.monotonic() >= leave_at:
                 return Cause.PREEMPTED, None
+
+    def _noticed(self, notice: Notice) -> float:
+        """Say it, save what is at rest at once. Returns when the command has to go: as late as the last checkpoint
+        allows."""
+        left_s = 0.0 if notice.at is None else (notice.at - self._clock.now()).total_seconds()
+        when = "now" if notice.at is None else f"at {notice.at:%H:%M:%S} UTC"
+        self._log.ours(f"{notice.cloud.value} will take this machine away ({notice.what}) {when}")
+        for saver in self._savers:
+            saver.request()
+        return self._clock.monotonic() + max(0.0, left_s - self._patience.grace_s - _NOTICE_MARGIN_S)
+
+    def _hurry(self) -> None:
+        """From now on everything has to be done within the grace."""
+        if self._deadline is None:
+            self._deadline = Deadline.of(self._clock.monotonic(), self._patience.grace_s)
+            for saver in self._savers:
+                saver.hurry(self._deadline.send)
 
     def _told(self, event: Event | None) -> bool:
         """Whether a signal came with this event or comes now. Who takes a machine away often tells everybody at once:
@@ -152,10 +196,13 @@ class Attempt:
             if code is not None:
                 self._log.ours("The command has ended, some processes that it started have not: they are asked to end")
             self._child.signal(signal.SIGTERM)
-            if not self._group_ends_within(self._patience.grace_s):
-                self._log.ours(f"Still running {self._patience.grace_s:g} s later: killed")
+            now = self._clock.monotonic()
+            if not self._group_ends_by(now + self._patience.grace_s):
+                self._log.ours(f"Still running {self._clock.monotonic() - now:.0f} s later: killed")
                 self._child.signal(signal.SIGKILL)
-                if not self._group_ends_within(_DEAD_AFTER_KILL_S):  # it waits for a disk that does not answer
+                if not self._group_ends_by(
+                    self._clock.monotonic() + _DEAD_AFTER_KILL_S
+                ):  # it waits for a disk that does not answer
                     self._log.ours("Some of it cannot even be killed; the last checkpoint is made nevertheless")
                     return KILLED if code is None else code
         while code is None:
@@ -163,12 +210,13 @@ class Attempt:
             code = self._child.ended()
         return code
 
-    def _group_ends_within(self, seconds: float) -> bool:
-        deadline = self._clock.monotonic() + seconds
+    def _group_ends_by(self, moment: float) -> bool:
+        """Wait for it. A signal in between shortens the wait: the machine is being taken away."""
         while self._child.group_alive():
-            if self._clock.monotonic() > deadline:
+            if self._clock.monotonic() > min(moment, self._deadline.kill if self._deadline else moment):
                 return False
-            self._next_event()
+            if isinstance(self._next_event(), signal.Signals):
+                self._hurry()
         return True
 
     def _save(self, trigger: Trigger, code: int) -> str:
@@ -178,14 +226,23 @@ class Attempt:
         open_places = set(range(len(self._savers)))
         began = self._clock.monotonic()
         while open_places:
-            if isinstance(event := self._next_event(), Durable):
-                open_places.discard(event.place)
-                self._board.final(event.place)
-                continue
-            quiet_since = max(began, *(self._savers[place].stream.flowed_at for place in open_places))
-            if self._clock.monotonic() - quiet_since > self._patience.final_timeout_s:
+            match event := self._next_event():
+                case Durable():
+                    open_places.discard(event.place)
+                    self._board.final(event.place)
+                    continue
+                case signal.Signals() | Notice():
+                    self._hurry()
+            now = self._clock.monotonic()
+            quiet_since = max([began, *(self._savers[place].stream.flowed_at for place in open_places)])
+            if now - quiet_since > self._patience.final_timeout_s or (self._deadline and now > self._deadline.end):
                 break
-        return "; ".join(_by_hand(self._savers[place]) for place in sorted(open_places))
+        lost = [_by_hand(self._savers[place]) for place in sorted(open_places)]
+        if unsent := self._board.unsent():
+            lost.append(
+                f"there was no time for {unsent} file{'' if unsent == 1 else 's'}; they are still on this machine"
+            )
+        return "; ".join(lost)
 
     def _next_event(self) -> Event | None:
         try:

@@ -5,7 +5,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from osmo.checkpoint.events import Failed
 from osmo.checkpoint.manifest import Trigger
@@ -48,26 +48,46 @@ class Saver(threading.Thread):
         self._due = due
         self._done = done
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._last: Last | None = None
         self._last_given = threading.Event()
         self._never = threading.Event()
         now = clock.monotonic()
         self._schedules = {entry: Schedule.starting(entry.frequency_s, now) for entry in stream.entries}
         self._failures = 0
+        self._requested = False
         self._look_again: dict[CheckpointEntry, float] = {}
+
+    def request(self) -> None:
+        """Make a checkpoint now, whenever the next one was due."""
+        self._requested = True
+        self._wake.set()
 
     def stop(self) -> None:
         """The command is about to end: begin nothing new. What is being uploaded goes on."""
         self._stop.set()
+        self._wake.set()
 
     def finish(self, last: Last) -> None:
         """The command has ended: make the last checkpoint, however often it takes."""
         self._last = last
         self._last_given.set()
-        self._stop.set()
+        self.stop()
+
+    def hurry(self, deadline_s: float) -> None:
+        """Send nothing any more after `deadline_s` (the clock's monotonic seconds): commit what there is by then."""
+        self.stream.deadline_s = deadline_s
 
     def run(self) -> None:
-        while not self._clock.wait(self._stop, self._announced()):
+        while not self._stop.is_set():
+            self._clock.wait(self._wake, self._announced())
+            self._wake.clear()
+            if self._stop.is_set():
+                break
+            if self._requested:
+                self._requested = False
+                due_now = self._clock.monotonic()
+                self._schedules = {entry: replace(each, due=due_now) for entry, each in self._schedules.items()}
             now = self._clock.monotonic()
             due = [entry for entry, schedule in self._schedules.items() if schedule.due <= now]
             again = [entry for entry, at in self._look_again.items() if at <= now and entry not in due]

@@ -65,7 +65,10 @@ class Narrator:
             parts.append(f"left out while being written: {_names(event.left_out)}")
         if event.gone:
             parts.append(f"{_files(event.gone)} gone")
-        self._summary = f"Checkpoint {event.number}: {'; '.join(parts)}"
+        if event.unsent:
+            parts.append(f"no time was left for {_files(len(event.unsent))}: {_names(event.unsent)}")
+        name = f"Checkpoint {event.number}{', not complete' if event.unsent else ''}"
+        self._summary = f"{name}: {'; '.join(parts)}"
         if self._begun:  # in this cycle, or in one before that could not commit
             self._log.ours(line.uploaded(self._clock.now()))
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ class StreamStatus:
     seen: bool = False
     exists: bool = False
     moving: int = 0
+    unsent: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     failures: int = 0
     error: str | None = None
@@ -68,6 +69,7 @@ class StatusBoard:
             for entries in streams
         ]
         self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": ""}
+        self._go_on(records.read(attempt.status))
         self._durable: dict[int, Mapping[str, Saved]] = {}
         self.dropped = 0
 
@@ -81,7 +83,9 @@ class StatusBoard:
             if state not in NEXT[self.state]:
                 raise ValueError(f"{self.state} cannot become {state}")
             now = self._clock.now().isoformat()
-            moment = {"ended": now} if state.over else {"started": now} if state is State.RUNNING else {}
+            if state is State.RUNNING:
+                self._record.setdefault("started", now)
+            moment = {"ended": now} if state.over else {}
             self._record |= {"state": state, **moment, **facts}
             self._write()
 
@@ -105,6 +109,10 @@ class StatusBoard:
             self._streams[place].next_due = None
             self._write()
 
+    def unsent(self) -> int:
+        """How many files there was no time for."""
+        return sum(stream.unsent for stream in self._streams)
+
     def seen_nothing(self) -> list[StreamStatus]:
         """The streams of which no file was ever found."""
         return [stream for stream in self._streams if not stream.seen]
@@ -122,6 +130,7 @@ class StatusBoard:
                     stream.uploaded_files += event.sent_files
                     stream.uploaded_size += event.sent_size
                     stream.moving = len(event.deferred) + len(event.left_out)
+                    stream.unsent = len(event.unsent)
                     stream.seen = stream.seen or bool(event.saved or stream.moving)
                     stream.exists = True
                     self._well(stream, event.problems)
@@ -151,7 +160,17 @@ class StatusBoard:
             return  # an idle cycle: it is there already
         self._durable[place] = event.saved
         files = {name: list(saved.stat) for name, saved in event.saved.items() if not saved.record.deferred}
-        self._try(self._attempt.saved(place), {"files": files})
+        self._try(self._attempt.saved(place), {"checkpoint": self._streams[place].checkpoint, "files": files})
+
+    def _go_on(self, earlier: records.Record | None) -> None:
+        """Take over what an agent before us had written of this attempt."""
+        if earlier is None:
+            return
+        if "started" in earlier:
+            self._record["started"] = earlier["started"]
+        known = {name.name for name in fields(StreamStatus)}
+        for place, stream in enumerate(earlier["streams"]):
+            self._streams[place] = StreamStatus(**{name: value for name, value in stream.items() if name in known})
 
     def _write(self) -> None:
         moment = self._clock.now().isoformat()

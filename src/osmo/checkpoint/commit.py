@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from osmo.checkpoint.manifest import log_key, log_number, log_prefix
+from osmo.checkpoint.manifest import Checkpoint, decode, log_key, log_number, log_prefix
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.clock import Clock
 from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
@@ -51,6 +51,11 @@ class Log:
             self._offer = _Offer(number, make(number, self._newest or None))
             if self.settle(store):
                 return number
+
+    def newest(self, store: Store) -> Checkpoint | None:
+        """The newest checkpoint, None if there is none. Raises StoreError, also for a format that is not known."""
+        number = newest_number(store, self._stream)
+        return decode(store.get(log_key(self._stream, number))) if number else None
 
     def settle(self, store: Store) -> bool:
         """Whether the record that was offered last is in the store, by offering it again. False: its number went to

@@ -1,7 +1,7 @@
 """One cycle: one pass over one path."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +14,8 @@ from osmo.checkpoint.tree import Scan, Stat
 class Cycle:
     """What one cycle knows: why it runs, what it found, what became of it.
 
-    due: the files that it looks at more closely. moving: those of them that are being written.
+    due: the files that it looks at more closely. moving: those of them that are being written. unsent: those that there
+    was no time for. out_of_time: whether its deadline has passed.
     """
 
     trigger: Trigger
@@ -23,16 +24,23 @@ class Cycle:
     begun: datetime
     begun_s: float
     meter: Meter
+    out_of_time: Callable[[], bool]
     scan: Scan
     due: Mapping[str, Stat]
+    problems: dict[str, str]
     moving: set[str] = field(default_factory=set)
-    problems: dict[str, str] = field(default_factory=dict)
+    unsent: set[str] = field(default_factory=set)
 
     @property
     def last(self) -> bool:
         return self.trigger is not Trigger.INTERVAL
 
     @property
-    def hurried(self) -> bool:
-        """It is to make way for the last one."""
+    def makes_way(self) -> bool:
+        """The last one is to come, and this one to end without a commit."""
         return self.stop.is_set() and not self.last
+
+    @property
+    def hurried(self) -> bool:
+        """Nothing more is to be begun."""
+        return self.makes_way or self.out_of_time()

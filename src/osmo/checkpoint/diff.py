@@ -49,6 +49,28 @@ def is_end_marker(name: str) -> bool:
     return _END_MARKER.match(name, name.rfind("/") + 1) is not None
 
 
+def batches(files: Mapping[str, Stat], *, newest_first: bool) -> list[dict[str, Stat]]:
+    """The files in the order in which they should be sent, those of one batch at the same time.
+
+    End markers come after the files that they speak for. newest_first: time may run out, so one folder comes after the
+    other, the one that was written last first, and in a folder the small files first: what is whole then is whole soon.
+    """
+    folders: dict[str, dict[str, Stat]] = {}
+    for name, stat in files.items():
+        folders.setdefault(name.rpartition("/")[0] if newest_first else "", {})[name] = stat
+    ordered = list(folders.values())
+    if newest_first:
+        ordered.sort(key=lambda folder: max(stat.mtime_ns for stat in folder.values()), reverse=True)
+        ordered = [dict(sorted(folder.items(), key=lambda item: item[1].size)) for folder in ordered]
+    found: list[dict[str, Stat]] = [{}]
+    for folder in ordered:
+        markers = {name: stat for name, stat in folder.items() if is_end_marker(name)}
+        found[-1].update({name: stat for name, stat in folder.items() if name not in markers})
+        if markers:
+            found += [markers, {}]
+    return [batch for batch in found if batch]
+
+
 def same_set(one: Mapping[str, Saved], other: Mapping[str, Saved]) -> bool:
     """Whether two sets restore to the same files: names, contents, modes. When they were written does not count."""
     return one.keys() == other.keys() and all(

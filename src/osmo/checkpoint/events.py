@@ -28,7 +28,8 @@ class Committed:
 
     saved: everything in it. sent_files, sent_size: what this cycle uploaded. seconds: since the cycle began.
     deferred: kept with their earlier content, for they are being written. left_out: new, and still being written.
-    gone: no longer in the folder. problems: name to reason, what could not be read.
+    gone: no longer in the folder. unsent: there was no time for them before the deadline. problems: name to reason,
+    what could not be read.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Committed:
     deferred: tuple[str, ...]
     left_out: tuple[str, ...]
     gone: int
+    unsent: tuple[str, ...]
     problems: Mapping[str, str]
 
 

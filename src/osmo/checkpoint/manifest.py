@@ -2,15 +2,19 @@
 
 import gzip
 import json
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from osmo.checkpoint.key import CONTROL, escaped
+from osmo.errors import StoreError
 
 FORMAT = 1
 _COMPRESS_ABOVE = 1024 * 1024
+_GZIP = b"\x1f\x8b"
+_LARGEST = 4 * 1024**3  # unpacked: some ten million files
 _FACTS = ("name", "size", "mode", "mtime_ns", "digest", "place", "etag")
 _FLAGS = ("deferred", "torn_possible")
 
@@ -70,6 +74,7 @@ class Checkpoint:
     left_out: tuple[str, ...] = ()
     problems: dict[str, str] | None = None
     exit_code: int | None = None
+    unsent: tuple[str, ...] = ()
 
 
 def log_prefix(stream: str) -> str:
@@ -107,6 +112,8 @@ def encode(checkpoint: Checkpoint) -> bytes:
         "size": sum(file.size for file in checkpoint.files),
         "behind": [],
         "left_out": list(checkpoint.left_out),
+        "complete": not checkpoint.unsent,
+        "unsent": list(checkpoint.unsent),
         "problems": checkpoint.problems or {},
         "files": [_file(file) for file in checkpoint.files],
     }
@@ -114,6 +121,48 @@ def encode(checkpoint: Checkpoint) -> bytes:
         record["exit_code"] = checkpoint.exit_code
     body = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
     return gzip.compress(body, compresslevel=6, mtime=0) if len(body) > _COMPRESS_ABOVE else body
+
+
+def decode(body: bytes) -> Checkpoint:
+    """The checkpoint of a record. Raises StoreError if it is none, or of a newer format."""
+    try:
+        record = json.loads(_plain(body))
+        if record["format"] > FORMAT:
+            raise StoreError(
+                f"a record of format {record['format']}, this osmo knows {FORMAT}", hint="Use a newer version of osmo."
+            )
+        return Checkpoint(
+            number=record["log"],
+            prev=record["prev"],
+            writer=Writer(**record["writer"]),
+            trigger=Trigger(record["trigger"]),
+            path=record["path"],
+            begun=datetime.fromisoformat(record["begun"]),
+            committed=datetime.fromisoformat(record["committed"]),
+            files=tuple(_file_record(file) for file in record["files"]),
+            left_out=tuple(record["left_out"]),
+            unsent=tuple(record["unsent"]),
+            problems=record["problems"],
+            exit_code=record.get("exit_code"),
+        )
+    except (ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
+        raise StoreError(f"not a record of a checkpoint: {error}") from error
+
+
+def _plain(body: bytes) -> bytes:
+    """The JSON, unpacked if need be: not more than `_LARGEST` bytes of it."""
+    if not body.startswith(_GZIP):
+        return body
+    unpacker = zlib.decompressobj(wbits=31)
+    plain = unpacker.decompress(body, _LARGEST)
+    if not unpacker.eof:
+        raise ValueError(f"more than {_LARGEST} bytes, or cut short")
+    return plain
+
+
+def _file_record(record: dict[str, Any]) -> FileRecord:
+    flags = record.get("flags", ())
+    return FileRecord(**{name: record[name] for name in _FACTS} | {name: name in flags for name in _FLAGS})
 
 
 def _file(file: FileRecord) -> dict[str, Any]:

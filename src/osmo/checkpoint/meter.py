@@ -86,11 +86,12 @@ class Meter:
             self._begin()
             self.files += 1
 
-    def end(self) -> None:
-        """Nothing more will be sent."""
+    def end(self, *, complete: bool) -> None:
+        """Nothing more will be sent. complete: everything was that should be."""
         with self._lock:
             if self.files:
-                self._total = self._done
+                if complete:
+                    self._total = self._done
                 self._say(self._clock.monotonic())
 
     @property

@@ -3,17 +3,20 @@
 import random
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.schedule import PAUSES_S
+from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.tree import Stat
 from osmo.checkpoint.upload import Uploader
 from osmo.clock import Clock
 from osmo.errors import AccessDenied, FileMoved, NoBucket, StoreError, Unavailable, UnknownHost
 
+_LOOK_AT_THE_CLOCK_S = 0.1
 _NO_USE_GOING_ON = (AccessDenied, NoBucket, Unavailable, UnknownHost)
 
 
@@ -34,68 +37,80 @@ class Outcome:
         return self.result if isinstance(self.result, _NO_USE_GOING_ON) else None
 
 
+class OutOfTime(StoreError):
+    """The file was on its way when the deadline came."""
+
+
 class Pool:
     """Sends files for one cycle.
 
-    hurried: whether to begin nothing more. last: this is the last cycle: what moves is waited for a little, then taken
-    as it is.
+    In the last cycle, what moves is waited for a little, then taken as it is. While the store says "slow down", fewer
+    are sent at once; then more again.
     """
 
-    def __init__(
-        self, uploader: Uploader, clock: Clock, at_once: int, *, hurried: Callable[[], bool], last: bool
-    ) -> None:
+    def __init__(self, uploader: Uploader, clock: Clock, at_once: int, throttle: Throttle, cycle: Cycle) -> None:
         self._uploader = uploader
         self._clock = clock
         self._at_once = at_once
-        self._hurried = hurried
-        self._last = last
+        self._throttle = throttle
+        self._cycle = cycle
         self._never = threading.Event()
         self._fatal = False
 
-    def send(self, files: Mapping[str, Stat], known: Mapping[str, Saved], take: Callable[[Outcome], None]) -> None:
-        """Send them. `take` gets the outcome of every file that was begun, from any thread. After a fatal one, or in a
-        hurry, no other is; those in flight are waited for. known: what is in the store under these names."""
-        waiting = iter(files.items())
-        lock = threading.Lock()
+    def send(self, files: Mapping[str, Stat], known: Mapping[str, Saved], take: Callable[[Outcome], None]) -> set[str]:
+        """Send them. Returns those that there was no time for.
 
-        def following() -> tuple[str, Stat] | None:
-            with lock:
-                return None if self._ended() else next(waiting, None)
+        `take` gets the outcome of every file that was begun, from any thread. After a fatal one, or in a hurry, no
+        other is. Those in flight are waited for, but not beyond the cycle's deadline: what becomes of them then is
+        doubtful. known: what is in the store under these names.
+        """
+        queue = _Queue(files, take)
 
         def work() -> None:
             try:
-                while (file := following()) is not None:
+                while not self._ended() and (file := queue.next()) is not None:
                     name, stat = file
-                    outcome = self._insist(name, stat, known[name].record if name in known else None)
+                    with self._throttle:
+                        outcome = self._insist(name, stat, known[name].record if name in known else None)
                     if outcome.fatal is not None:
                         self._fatal = True
-                    take(outcome)
+                    queue.settle(outcome)
             except BaseException:
                 self._fatal = True
                 raise
 
         # A few threads that help themselves: a future for every small file would cost more than its upload.
         at_once = min(self._at_once, len(files))
-        with ThreadPoolExecutor(at_once, thread_name_prefix="upload") as threads:
-            for worker in [threads.submit(work) for _ in range(at_once)]:
+        threads = ThreadPoolExecutor(at_once, thread_name_prefix="upload")
+        workers = [threads.submit(work) for _ in range(at_once)]
+        while wait(workers, timeout=_LOOK_AT_THE_CLOCK_S).not_done and not self._cycle.out_of_time():
+            pass
+        late = self._cycle.out_of_time()
+        threads.shutdown(wait=not late)
+        for worker in workers:
+            if worker.done():
                 worker.result()
+        return queue.close() if late else set()
 
     def _ended(self) -> bool:
-        return self._fatal or self._hurried()
+        return self._fatal or self._cycle.hurried
 
     def _insist(self, name: str, stat: Stat, known: FileRecord | None) -> Outcome:
         """Try a few times over what a moment may mend: a hiccup of the store; after the end, a file that moves."""
         doubtful = False
         for pause_s in (*PAUSES_S, None):
             try:
-                return Outcome(name, self._uploader(name, stat, known, last_chance=self._last and pause_s is None))
+                saved = self._uploader(name, stat, known, last_chance=self._cycle.last and pause_s is None)
+                self._throttle.went_well()
+                return Outcome(name, saved)
             except Unavailable as error:
+                self._throttle.slow_down()
                 doubtful, known = True, None  # of what lies there nothing is known any more
                 if pause_s is None or self._ended():
                     return Outcome(name, error, doubtful)
                 self._clock.wait(self._never, pause_s * (0.5 + random.random()))
             except FileMoved as error:
-                if pause_s is None or not self._last:
+                if pause_s is None or not self._cycle.last:
                     return Outcome(name, error, doubtful)
                 self._clock.wait(self._never, pause_s)
                 stat = self._look_again(name, stat)
@@ -107,3 +122,38 @@ class Pool:
         now = self._uploader.tree.stat(name) or stat
         self._uploader.meter.expect(now.size - stat.size)
         return now
+
+
+class _Queue:
+    """The files of one batch, and which of them are not settled yet. Safe to use from many threads."""
+
+    def __init__(self, files: Mapping[str, Stat], take: Callable[[Outcome], None]) -> None:
+        self._lock = threading.Lock()
+        self._waiting = dict(reversed(list(files.items())))
+        self._under_way: set[str] = set()
+        self._take = take
+        self._closed = False
+
+    def next(self) -> tuple[str, Stat] | None:
+        """Another file to begin with."""
+        with self._lock:
+            if self._closed or not self._waiting:
+                return None
+            name, stat = self._waiting.popitem()
+            self._under_way.add(name)
+            return name, stat
+
+    def settle(self, outcome: Outcome) -> None:
+        """What became of one. Too late after `close`."""
+        with self._lock:
+            if not self._closed:
+                self._under_way.discard(outcome.name)
+                self._take(outcome)
+
+    def close(self) -> set[str]:
+        """Stop here. Returns the files that are not settled."""
+        with self._lock:
+            self._closed = True
+            for name in self._under_way:
+                self._take(Outcome(name, OutOfTime(f"{name}: no time was left"), doubtful=True))
+            return self._under_way | self._waiting.keys()

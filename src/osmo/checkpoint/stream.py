@@ -15,8 +15,9 @@ from osmo.checkpoint.gate import SETTLE_S, Gate
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer, encode
 from osmo.checkpoint.meter import Flow, Meter
-from osmo.checkpoint.pool import Outcome, Pool
-from osmo.checkpoint.tree import ROOT, Scan, Stat, Tree, vanished, why
+from osmo.checkpoint.pool import Outcome, OutOfTime, Pool
+from osmo.checkpoint.throttle import Throttle
+from osmo.checkpoint.tree import ROOT, UNKNOWN, Scan, Stat, Tree, vanished, why
 from osmo.checkpoint.upload import Uploader
 from osmo.clock import Clock
 from osmo.errors import FileMoved, NotFound, StoreError, Unavailable
@@ -34,12 +35,21 @@ class Settings:
     at_once: int = _AT_ONCE
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is known of an attempt's newest checkpoint, and how its files looked on this machine."""
+
+    number: int
+    stats: Mapping[str, Stat]
+
+
 class Stream:
     """Makes checkpoints of one path at one url. One thread at a time may call `cycle`.
 
     entries: all have the same path and url; each has a regex and a schedule of its own.
     open_store: called again after an error that new credentials might mend.
     report: gets each `Event`, from any thread.
+    earlier: what a process before this one left of the same attempt, if there was one.
     """
 
     def __init__(
@@ -51,6 +61,7 @@ class Stream:
         clock: Clock,
         budget: ByteBudget,
         settings: Settings,
+        earlier: Earlier | None = None,
     ) -> None:
         self.entries = entries
         self.path = entries[0].path
@@ -72,6 +83,9 @@ class Stream:
         self._problems: Mapping[str, str] = {}  # of the last commit
         self._device: int | None = None  # that the root was on at the last commit
         self._flow = Flow(clock)
+        self._throttle = Throttle(settings.at_once, clock)
+        self._earlier = earlier
+        self.deadline_s = float("inf")  # monotonic; what is not sent by then is left out of the checkpoint
 
     @property
     def flowed_at(self) -> float:
@@ -102,6 +116,7 @@ class Stream:
         to the next cycle. Raises StoreError; the next call goes on from what was reached.
         """
         try:
+            self._learn()
             self._settle()
             return self._run(self._begin(due, trigger, stop, exit_code))
         except StoreError as error:
@@ -115,7 +130,9 @@ class Stream:
         meter = Meter(self._report, self._clock)
         begun, begun_s, scan = self._clock.now(), self._clock.monotonic(), self._scan()
         looked_at = self._taken_by(due, scan.files)
-        this = Cycle(trigger, exit_code, stop, begun, begun_s, meter, scan, looked_at, problems=scan.problems.copy())
+        this = Cycle(
+            trigger, exit_code, stop, begun, begun_s, meter, self._out_of_time, scan, looked_at, scan.problems.copy()
+        )
         if len(looked_at) < len(scan.files):  # what was wrong with the others is so still, as far as we know
             others = self._problems.keys() & (scan.files.keys() - looked_at.keys())
             this.problems.update({name: self._problems[name] for name in others})
@@ -127,9 +144,9 @@ class Stream:
             self._inventory.compare(self._etags())  # what the store lost is sent again
         changed = diff.changed(this.due, self._inventory.all)
         self._upload(this, changed if this.last else self._at_rest(this, changed))
-        if this.hurried:
+        if this.makes_way:
             return True
-        this.meter.end()
+        this.meter.end(complete=not this.unsent)
         saved = self._set(this)
         if self._is_new(this, saved):
             self._commit(this, saved)
@@ -174,9 +191,8 @@ class Stream:
         if not self._tree.is_file:
             return {found.key: found.etag for found in self._opened().list(key.escaped(self._prefix).rstrip("/"))}
         etags = {}
-        for (
-            saved
-        ) in self._inventory.all.values():  # one file: a listing would go through all that others have at the url
+        # One file: a listing would go through all that others have at the url.
+        for saved in self._inventory.all.values():
             try:
                 etags[saved.record.place] = self._opened().head(saved.record.place).etag
             except NotFound:
@@ -196,18 +212,16 @@ class Stream:
 
     def _upload(self, this: Cycle, files: dict[str, Stat]) -> None:
         """Send them, end markers last. Raises the first StoreError that no other file would escape."""
-        markers = {name: stat for name, stat in files.items() if diff.is_end_marker(name)}
         this.meter.expect(sum(stat.size for stat in files.values()))
-        for batch in ({name: stat for name, stat in files.items() if name not in markers}, markers):
-            if batch:
-                self._send(this, batch)
+        for batch in diff.batches(files, newest_first=self.deadline_s < float("inf")):
+            self._send(this, batch)
 
     def _send(self, this: Cycle, files: dict[str, Stat]) -> None:
         uploader = Uploader(self._opened(), self._tree, self._prefix, self._budget, this.meter, self._flow)
-        pool = Pool(uploader, self._clock, self._settings.at_once, hurried=lambda: this.hurried, last=this.last)
+        pool = Pool(uploader, self._clock, self._settings.at_once, self._throttle, this)
         outcomes: list[Outcome] = []
         try:
-            pool.send(files, self._inventory.all, outcomes.append)
+            this.unsent |= pool.send(files, self._inventory.all, outcomes.append)
         finally:  # whatever happens, what is in the store is not sent again
             self._inventory.forget({outcome.name for outcome in outcomes if outcome.doubtful})
             self._inventory.sent({each.name: each.result for each in outcomes if isinstance(each.result, Saved)})
@@ -218,6 +232,8 @@ class Stream:
 
     def _take_down(self, this: Cycle, name: str, result: Saved | Exception) -> None:
         match result:
+            case OutOfTime():
+                pass  # it is among the unsent
             case FileMoved():
                 this.moving.add(name)
             case OSError() if not vanished(result):
@@ -229,10 +245,11 @@ class Stream:
         """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
         in_store = self._inventory.all
         gone = diff.gone(this.scan.files, in_store, this.problems) if this.scan.exists else set()
+        old = this.moving | this.unsent
         flagged = {
-            name: saved.deferred(name in this.moving)
+            name: saved.deferred(name in old)
             for name, saved in in_store.items()
-            if saved.record.deferred != (name in this.moving) and name in this.due
+            if saved.record.deferred != (name in old) and name in this.due
         }
         if not gone and not flagged:
             return in_store
@@ -255,6 +272,7 @@ class Stream:
                 seconds=self._clock.monotonic() - this.begun_s,
                 deferred=tuple(sorted(this.moving & saved.keys())),
                 left_out=checkpoint.left_out,
+                unsent=checkpoint.unsent,
                 gone=len(self._inventory.committed.keys() - saved.keys()),
                 problems=this.problems,
             )
@@ -275,9 +293,23 @@ class Stream:
             committed=self._clock.now(),
             files=tuple(saved[name].record for name in sorted(saved)),
             left_out=tuple(sorted(this.moving - saved.keys())),
+            unsent=tuple(sorted(this.unsent)),
             problems=this.problems,
             exit_code=this.exit_code,
         )
+
+    def _learn(self) -> None:
+        """Go on where the process before us stopped: what it committed is not sent again."""
+        if self._earlier is None:
+            return
+        found = self._log.newest(self._opened())
+        if found is not None and found.number == self._earlier.number and found.writer.run == self._writer.run:
+            stats = self._earlier.stats
+            files = {file.name: Saved(stats.get(file.name, UNKNOWN), file) for file in found.files}
+            self._inventory.commit(files)
+            self._inventory.compare(self._etags())
+            self._problems = found.problems or {}
+        self._earlier = None
 
     def _settle(self) -> None:
         """Find out how the last commit ended, if that is open."""
@@ -296,6 +328,9 @@ class Stream:
         self._problems = event.problems
         self._report(event)
         self._report(Finished())
+
+    def _out_of_time(self) -> bool:
+        return self._clock.monotonic() >= self.deadline_s
 
     def _opened(self) -> Store:
         if self._store is None:

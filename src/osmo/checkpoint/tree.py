@@ -34,6 +34,10 @@ class Stat(NamedTuple):
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, stat.S_IMODE(found.st_mode))
 
 
+UNKNOWN = Stat(-1, 0, 0, 0, 0)
+"""How a file looked when nobody remembers: like none."""
+
+
 @dataclass(slots=True)
 class Scan:
     """What one walk found.

@@ -90,6 +90,10 @@ def _workflow(commands: Any) -> None:
         "--foreground", action="store_true", help="run it in this process: for Slurm scripts and containers"
     )
     submit.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
+    submit.add_argument(
+        "--grace", metavar="DURATION", help="between TERM and KILL; on preemption, for everything (25s)"
+    )
+    submit.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
     _formats(submit)
 
     validate = _command(commands, "validate", "submit", "validate", "say what is wrong with a spec, run nothing")

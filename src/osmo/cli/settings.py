@@ -22,7 +22,13 @@ class Known:
 
 KNOWN = (
     Known("home", "OSMO_HOME", "", "where runs are kept"),
-    Known("grace", "OSMO_GRACE", "30s", "between asking a command to end and killing it", is_duration=True),
+    Known(
+        "grace",
+        "OSMO_GRACE",
+        "25s",
+        "between asking a command to end and killing it; when the machine is taken away, for everything",
+        is_duration=True,
+    ),
     Known(
         "final_timeout",
         "OSMO_FINAL_TIMEOUT",
@@ -30,6 +36,7 @@ KNOWN = (
         "how long, at a task's end, nothing may reach the store before the task counts as failed",
         is_duration=True,
     ),
+    Known("spot", "OSMO_SPOT", "auto", "ask the cloud whether this machine is about to go: auto, off, or an address"),
     Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read", is_duration=True),
 )
 
@@ -68,6 +75,11 @@ class Settings:
     @property
     def home(self) -> Path:
         return Path(self.values["home"].text).expanduser().absolute()
+
+    def override(self, name: str, text: str | None, option: str) -> None:
+        """An option of the command line wins over everything. None: it was not given."""
+        if text is not None:
+            self.values[name] = Value(self.values[name].known, text, option)
 
     def seconds(self, name: str) -> float:
         return self.values[name].seconds

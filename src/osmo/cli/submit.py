@@ -53,6 +53,8 @@ def validate(args: argparse.Namespace) -> int:
 def submit(args: argparse.Namespace) -> int:
     """Start a workflow, and look on if that is wanted."""
     settings = load()
+    settings.override("grace", args.grace, "--grace")
+    settings.override("spot", args.spot, "--spot")
     home = Home(settings.home)
     where = _place(settings)
     checked = check(Path(args.file), where)
@@ -207,7 +209,16 @@ def _limits(settings: Settings) -> Limits:
         final_timeout_s=settings.seconds("final_timeout"),
         grace_s=settings.seconds("grace"),
         settle_s=settings.seconds("settle"),
+        spot=_spot(settings),
     )
+
+
+def _spot(settings: Settings) -> str:
+    """Raises UsageError if it is none of the ways there are."""
+    value = settings.values["spot"]
+    if value.text not in ("auto", "off") and not value.text.startswith("http://"):
+        raise UsageError(f"{value.source}: spot: {value.text!r} is not auto, off or an http:// address")
+    return value.text
 
 
 def _ask_stores(urls: set[str], where: Place) -> None:

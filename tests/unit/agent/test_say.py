@@ -44,6 +44,7 @@ def committed(number: int = 1, **facts: object) -> Committed:
         "deferred": (),
         "left_out": (),
         "gone": 0,
+        "unsent": (),
         "problems": {},
     }
     return Committed(number=number, **{**usual, **facts})  # type: ignore[arg-type]

@@ -33,6 +33,8 @@ def test_a_record_says_all_that_a_reader_needs() -> None:
         "size": 3,
         "behind": [],
         "left_out": ["b"],
+        "complete": True,
+        "unsent": [],
         "problems": {},
         "exit_code": 0,
         "files": [

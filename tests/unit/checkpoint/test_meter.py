@@ -25,7 +25,7 @@ def test_a_fast_upload_says_only_its_end() -> None:
     for _ in range(10):
         said.send(10, after_s=0.09)
     said.meter.stored()
-    said.meter.end()
+    said.meter.end(complete=True)
     assert [type(one) for one in said.events] == [Begun, Progressed]
     last = said.events[-1]
     assert isinstance(last, Progressed)
@@ -39,7 +39,7 @@ def test_a_slow_upload_says_every_tenth() -> None:
     for _ in range(100):
         said.send(10, after_s=1.2)
     said.meter.stored()
-    said.meter.end()
+    said.meter.end(complete=True)
     assert len(said.percents) <= 31
     assert {10, 20, 30, 40, 50, 60, 70, 80, 90, 100} <= set(said.percents)
 
@@ -70,7 +70,7 @@ def test_a_hundred_percent_is_not_said_before_all_is_stored() -> None:
     said.send(10, after_s=60)
     assert said.percents == []
     said.send(-10)
-    said.meter.end()
+    said.meter.end(complete=True)
     assert said.percents == []
 
 
@@ -82,7 +82,7 @@ def test_what_has_to_be_sent_again_does_not_count_twice() -> None:
     said.send(-6)
     said.send(10)
     said.meter.stored()
-    said.meter.end()
+    said.meter.end(complete=True)
     assert (said.meter.size, said.percents) == (10, [100])
 
 
@@ -91,7 +91,7 @@ def test_nothing_is_said_of_a_cycle_that_sends_nothing() -> None:
     said.meter.expect(10)
     said.meter.sending("/a")
     said.meter.expect(-10)
-    said.meter.end()
+    said.meter.end(complete=True)
     assert said.events == []
 
 
@@ -100,7 +100,7 @@ def test_an_empty_file_counts_as_sent() -> None:
     said.meter.sending("/a")
     said.meter.sent(0)
     said.meter.stored()
-    said.meter.end()
+    said.meter.end(complete=True)
     assert said.events == [Begun(), Progressed(0, 0, 0.0, "/a")]
 
 
