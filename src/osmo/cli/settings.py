@@ -17,7 +17,6 @@ class Known:
     variable: str
     default: str
     meaning: str
-    is_duration: bool = False
 
 
 KNOWN = (
@@ -27,17 +26,15 @@ KNOWN = (
         "OSMO_GRACE",
         "25s",
         "between asking a command to end and killing it; when the machine is taken away, for everything",
-        is_duration=True,
     ),
     Known(
         "final_timeout",
         "OSMO_FINAL_TIMEOUT",
         "10m",
         "how long, at a task's end, nothing may reach the store before the task counts as failed",
-        is_duration=True,
     ),
     Known("spot", "OSMO_SPOT", "auto", "ask the cloud whether this machine is about to go: auto, off, or an address"),
-    Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read", is_duration=True),
+    Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read"),
 )
 
 

@@ -41,6 +41,12 @@ class Process:
         return self.is_here and self.boot == boot() and _alive(self.pid, self.started)
 
 
+def rebooted_since(record: Record) -> bool:
+    """Whether this machine was booted again since the record was written; False for a record of another machine."""
+    then = record.get("boot")
+    return record.get("host") == host() and bool(then) and bool(boot()) and then != boot()
+
+
 def host() -> str:
     return socket.gethostname()
 

@@ -1,5 +1,6 @@
 """Every file name that we ever write below `$OSMO_HOME`."""
 
+import contextlib
 import os
 import re
 import stat
@@ -69,7 +70,8 @@ class AttemptDir:
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """One run. `run.json` is written once, by submit; `supervisor.json` by the supervisor; `cancel.json` by cancel."""
+    """One run. `run.json` is written once, by submit; `supervisor.json` and, once all is over, `ended.json` by the
+    supervisor; `cancel.json` by cancel."""
 
     path: Path
 
@@ -104,6 +106,15 @@ class RunDir:
     @property
     def cancel(self) -> Path:
         return self.path / "cancel.json"
+
+    @property
+    def ended(self) -> Path:
+        """How it ended, and when. A run that is over has it, but for one whose supervisor died just then."""
+        return self.path / "ended.json"
+
+    def check_owner(self) -> None:
+        """Raises RunDirectoryError if the directory belongs to another user."""
+        _check_owner(self.path, "Ask its owner, or move it out of the way.")
 
     def attempt(self, task: str, number: int) -> AttemptDir:
         return AttemptDir(self.path / "tasks" / task / str(number))
@@ -154,33 +165,56 @@ class Home:
 
     def check_owner(self) -> None:
         """Raises RunDirectoryError if the directory belongs to another user, or others may look into it."""
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return
-        if found.st_uid != os.geteuid():
-            raise RunDirectoryError(
-                f"{self.path} belongs to another user (uid {found.st_uid})",
-                hint="Set OSMO_HOME to a directory of yours.",
-            )
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            self.path.chmod(0o700)
+        for path in (self.path, self.workflows):
+            mode = _check_owner(path, "Set OSMO_HOME to a directory of yours.")
+            if mode & 0o077:
+                path.chmod(0o700)
 
     def run(self, run_id: str) -> RunDir:
-        """The run of that id. Raises RunNotFound."""
-        if not RUN_ID.fullmatch(run_id) or not (found := RunDir(self.workflows / run_id)).run.exists():
+        """The run of that id. Raises RunNotFound, and RunDirectoryError if it belongs to another user."""
+        found = RunDir(self.workflows / run_id)
+        if RUN_ID.fullmatch(run_id):
+            found.check_owner()
+        if not RUN_ID.fullmatch(run_id) or not found.run.exists():
             raise RunNotFound(f"no run {run_id!r} on this machine ({self.workflows})")
         return found
 
     def runs(self) -> Iterator[RunDir]:
-        """All runs, in no order."""
+        """All runs of this user, in no order."""
+        return (RunDir(self.workflows / name) for name, owner in self._names() if owner == os.geteuid())
+
+    def strangers(self) -> list[str]:
+        """Names of what lies among the runs and belongs to another user: no command touches it."""
+        return sorted(name for name, owner in self._names() if owner != os.geteuid())
+
+    def newest_first(self, part: str = "") -> list[RunDir]:
+        """The runs whose id has `part` in it, as they were submitted: by the time of `run.json`, which is written once.
+
+        Among ten thousand runs only those that are shown are read.
+        """
+        found = []
+        for name, owner in self._names():
+            if owner == os.geteuid() and part in name:
+                with contextlib.suppress(FileNotFoundError):  # not submitted yet, or just deleted
+                    found.append((os.stat(f"{self.workflows}/{name}/run.json").st_mtime_ns, name))
+        return [RunDir(self.workflows / name) for _, name in sorted(found, reverse=True)]
+
+    def live(self) -> list[RunDir]:
+        """The runs that may not be over: all but those that say they are."""
+        names = [name for name, owner in self._names() if owner == os.geteuid()]
+        return [RunDir(self.workflows / name) for name in names if _is_live(f"{self.workflows}/{name}")]
+
+    def _names(self) -> Iterator[tuple[str, int]]:
+        """What lies among the runs under the name of one, and who owns it (uid)."""
         try:
-            names = os.listdir(self.workflows)
+            entries = os.scandir(self.workflows)
         except FileNotFoundError:
             return
-        for name in names:
-            if RUN_ID.fullmatch(name):
-                yield RunDir(self.workflows / name)
+        with entries:
+            for entry in entries:
+                if RUN_ID.fullmatch(entry.name):
+                    with contextlib.suppress(FileNotFoundError):
+                        yield entry.name, entry.stat().st_uid
 
     def new_run(self, name: str) -> RunDir:
         """An empty directory for a new run: `<name>-<n>`, n one above every number this name ever had."""
@@ -196,3 +230,18 @@ class Home:
             run = RunDir(self.workflows / f"{name}-{number}")
             run.path.mkdir(mode=0o700)
             return run
+
+
+def _check_owner(path: Path, hint: str) -> int:
+    """The permissions of the directory; 0o700 if it is not there. Raises RunDirectoryError if it is another user's."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0o700
+    if found.st_uid != os.geteuid():
+        raise RunDirectoryError(f"{path} belongs to another user (uid {found.st_uid})", hint=hint)
+    return stat.S_IMODE(found.st_mode)
+
+
+def _is_live(path: str) -> bool:
+    return os.path.exists(f"{path}/run.json") and not os.path.exists(f"{path}/ended.json")

@@ -1,6 +1,7 @@
 """Atomic JSON records: a reader sees the record before or after, never a half of it."""
 
 import contextlib
+import errno
 import json
 import os
 from pathlib import Path
@@ -14,18 +15,6 @@ Record = dict[str, Any]
 def write(path: Path, record: Record) -> None:
     """Replace the record at `path`; it is on disk when this returns. Raises OSError (a full disk, say)."""
     _write(path, json.dumps(record, sort_keys=True, default=str).encode() + b"\n")
-
-
-def create(path: Path, record: Record) -> bool:
-    """Write the record if there is none at `path`. False if there is one, which then stays as it is."""
-    temporary = _temporary(path, json.dumps(record, sort_keys=True, default=str).encode() + b"\n")
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    return True
 
 
 def read(path: Path) -> Record | None:
@@ -66,5 +55,8 @@ def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:  # network file systems know no such thing; the record is there
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
     finally:
         os.close(descriptor)

@@ -8,7 +8,7 @@ from pathlib import Path
 from osmo.backends.local import LocalBackend
 from osmo.clock import SystemClock
 from osmo.rundir.paths import RunDir
-from osmo.runner.service import AnotherSupervisor, Supervisor
+from osmo.runner.service import AnotherSupervisor, RunGone, Supervisor
 
 _EVERY_S = 0.5
 
@@ -18,10 +18,10 @@ def main() -> None:
     clock = SystemClock()
     try:
         supervisor = Supervisor(RunDir(Path(sys.argv[1])), LocalBackend(os.environ), clock)
-    except AnotherSupervisor:
+        while not supervisor.step().over:
+            clock.sleep(_EVERY_S)
+    except (AnotherSupervisor, RunGone):
         return
-    while not supervisor.step().over:
-        clock.sleep(_EVERY_S)
 
 
 if __name__ == "__main__":
