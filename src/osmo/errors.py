@@ -74,5 +74,9 @@ class Unavailable(StoreError):
     """The store gave no usable answer: no connection, a timeout, 5xx, slow down. The same request may work later."""
 
 
+class NoRanges(StoreError):
+    """The store does not give out parts of objects as it should (rclone's S3 server answers 200, not 206)."""
+
+
 class FileMoved(OsmoError):
     """A file changed while it was read; nothing of it became visible in the store."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from osmo.errors import AlreadyExists, NotFound, StoreError
+from osmo.errors import AlreadyExists, NoRanges, NotFound, StoreError
 from osmo.store.base import Object, Store
 
 MIB = 1 << 20
@@ -38,6 +38,7 @@ class StoreContract:
     """The promises of `osmo.store.base.Store`."""
 
     create_only = True  # False: the server ignores If-None-Match
+    ranges = True  # False: it answers 200 to a request for a part
 
     def test_what_was_put_is_there(self, store: Store) -> None:
         store.put("ckpt/model.pt", b"weights")
@@ -202,6 +203,27 @@ class StoreContract:
             with pytest.raises(StoreError, match="cannot be stored"):
                 request()
         assert listed(store) == {}
+
+    def test_a_range_is_read_alone(self, store: Store) -> None:
+        store.put("k", b"0123456789")
+        if not self.ranges:
+            with pytest.raises(NoRanges):
+                store.get_range("k", 0, 4)
+            return
+        assert store.get_range("k", 0, 4) == b"0123"
+        assert store.get_range("k", 4, 3) == b"456"
+        assert store.get_range("k", 8, 100) == b"89"
+        with pytest.raises(NotFound):
+            store.get_range("nothing", 0, 4)
+
+    def test_a_whole_object_is_read_in_pieces(self, store: Store) -> None:
+        body = os.urandom(9 * 1024 * 1024 + 1)
+        store.put("k", body)
+        store.put("empty", b"")
+        assert b"".join(store.stream("k", len(body))) == body
+        assert b"".join(store.stream("empty", 0)) == b""
+        with pytest.raises(NotFound):
+            next(store.stream("nothing", 4))
 
     def test_a_missing_key_is_not_found(self, store: Store) -> None:
         store.put("a", b"")

@@ -241,6 +241,7 @@ class TestMoto(S3Contract):
 
 class TestRclone(S3Contract):
     create_only = False
+    ranges = False
 
     @pytest.fixture
     def server(self, rclone: S3Server) -> S3Server:

@@ -40,6 +40,13 @@ class MemoryStore:
         with self._lock:
             return self.objects[self._known(key)]
 
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        return self.get(key)[start : start + length]
+
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        body = self.get(key)
+        yield from (body[start : start + 1000] for start in range(0, len(body), 1000))
+
     def head(self, key: str) -> Object:
         with self._lock:
             return self._object(self._known(key))

@@ -30,6 +30,12 @@ class Wrapper:
     def get(self, key: str) -> bytes:
         return self.inner.get(key)
 
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        return self.inner.get_range(key, start, length)
+
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        return self.inner.stream(key, size)
+
     def head(self, key: str) -> Object:
         return self.inner.head(key)
 
@@ -64,6 +70,10 @@ class _Asking(Wrapper):
     def get(self, key: str) -> bytes:
         self._before(Request("get", key))
         return self.inner.get(key)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        self._before(Request("get_range", key))
+        return self.inner.get_range(key, start, length)
 
     def head(self, key: str) -> Object:
         self._before(Request("head", key))

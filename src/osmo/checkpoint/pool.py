@@ -68,12 +68,13 @@ class Pool:
 
         def work() -> None:
             try:
-                while not self._ended() and (file := queue.next()) is not None:
-                    name, stat = file
-                    with self._throttle:
+                while True:
+                    with self._throttle:  # before a file is taken: who waits here may find that all is over
+                        if self._ended() or (file := queue.next()) is None:
+                            return
+                        name, stat = file
                         outcome = self._insist(name, stat, known[name].record if name in known else None)
-                    if outcome.fatal is not None:
-                        self._fatal = True
+                        self._fatal = self._fatal or outcome.fatal is not None
                     queue.settle(outcome)
             except BaseException:
                 self._fatal = True

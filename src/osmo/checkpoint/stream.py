@@ -37,7 +37,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What is known of an attempt's newest checkpoint, and how its files looked on this machine."""
+    """What is known of an attempt's checkpoints: the newest number that was noted (0: none was), and how its files
+    looked on this machine."""
 
     number: int
     stats: Mapping[str, Stat]
@@ -303,7 +304,9 @@ class Stream:
         if self._earlier is None:
             return
         found = self._log.newest(self._opened())
-        if found is not None and found.number == self._earlier.number and found.writer.run == self._writer.run:
+        # A newer one, too: the process may have died before it took it down. A look that it does not know is no look of
+        # now, so that file's digest decides.
+        if found is not None and found.number >= self._earlier.number and found.writer.run == self._writer.run:
             stats = self._earlier.stats
             files = {file.name: Saved(stats.get(file.name, UNKNOWN), file) for file in found.files}
             self._inventory.commit(files)

@@ -17,6 +17,7 @@ from osmo.errors import (
     AlreadyExists,
     NoBucket,
     NoCredentials,
+    NoRanges,
     NotFound,
     StoreError,
     Unavailable,
@@ -144,6 +145,8 @@ def our_errors(subject: str, *, creating: bool = False, source: str = "") -> Ite
         words = plain(str(error)).removeprefix("Encountered object with invalid path: ")
         raise StoreError(f"{subject}: there is a key that cannot be listed: {words}", hint=_FOREIGN) from error
     except (BaseError, OSError, ValueError) as error:
+        if "NotPartial" in str(error):
+            raise NoRanges(f"{subject}: the server gives out no parts of objects") from error
         answer = read(str(error))
         raise error_of(answer, subject, creating=creating, source=source) from error
 

@@ -43,6 +43,16 @@ class Store(Protocol):
     def get(self, key: str) -> bytes:
         """The whole object. `NotFound` if there is none."""
 
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes of the object from byte `start` on, fewer only at its end. `NotFound` if there is none.
+
+        `NoRanges` if the store cannot do that: use `stream`.
+        """
+
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        """The whole object, in pieces. `size`: how large it should be; so much time it gets. `NotFound` if there is
+        none."""
+
     def head(self, key: str) -> Object:
         """Size and etag. `NotFound` if there is none."""
 

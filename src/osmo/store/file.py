@@ -21,6 +21,7 @@ from osmo.store.url import StoreUrl
 
 # A listing never shows a name like this, and no key may have it.
 _TEMPORARY = ".osmo-part."
+_PIECE = 4 * 1024 * 1024
 # What reading says of a key that is no file: as in a bucket, there is nothing of that key.
 _NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -73,6 +74,16 @@ class FileStore:
     def get(self, key: str) -> bytes:
         with self._errors(key), self._opened(key) as descriptor, open(descriptor, "rb", closefd=False) as file:
             return file.read()
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        with self._errors(key), self._opened(key) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            file.seek(start)
+            return file.read(length)
+
+    def stream(self, key: str, size: int) -> Iterator[bytes]:  # noqa: ARG002
+        with self._errors(key), self._opened(key) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            while piece := file.read(_PIECE):
+                yield piece
 
     def head(self, key: str) -> Object:
         with self._errors(key), self._opened(key) as descriptor:

@@ -20,6 +20,7 @@ from osmo.store.url import StoreUrl
 R = TypeVar("R")
 
 _PAGE = 1000
+_PIECE = 4 * 1024 * 1024
 _WHOLE = 60 * 250_000  # what a `get` with the shortest timeout can carry
 
 
@@ -71,6 +72,17 @@ class ObsStore:
         while body is None:  # a large one once more, with the time that its size needs
             size, body = self._ask(partial(_get, key=key, at_most=max(size, _WHOLE)), Purpose.READ, size, key)
         return body
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        def read(client: S3Store) -> bytes:
+            return obstore.get_range(client, key, start=start, length=length).to_bytes()
+
+        return self._ask(read, Purpose.READ, length, key)
+
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        pieces = self._ask(lambda client: iter(obstore.get(client, key).stream(_PIECE)), Purpose.READ, size, key)
+        while (piece := self._ask(lambda _: next(pieces, None), Purpose.READ, size, key)) is not None:
+            yield bytes(piece)
 
     def head(self, key: str) -> Object:
         meta = self._ask(lambda client: obstore.head(client, key), Purpose.READ, 0, key)

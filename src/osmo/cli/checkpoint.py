@@ -1,0 +1,206 @@
+"""`osmo checkpoint`: what a url holds, with no workflow around it."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from osmo.checkpoint import history
+from osmo.checkpoint.history import Place
+from osmo.checkpoint.manifest import Checkpoint, FileRecord
+from osmo.checkpoint.restore import restore as bring_back
+from osmo.checkpoint.verify import verify as check
+from osmo.cli.main import FAILED, OK
+from osmo.cli.output import bytes_of, files_of, print_json, print_table
+from osmo.cli.settings import environment
+from osmo.errors import UsageError
+from osmo.spec import url as urls
+from osmo.store.base import Store
+from osmo.store.open import open_store
+
+_READERS = 16
+
+
+def list_checkpoints(args: argparse.Namespace) -> int:
+    """The checkpoints of each stream, the newest first."""
+    store = _store(args.url)
+    found = history.places(store)
+    newest: list[Place] = []
+    for stream in sorted({place.stream for place in found}):
+        newest += [place for place in reversed(found) if place.stream == stream][: args.count]
+    with ThreadPoolExecutor(_READERS) as threads:
+        records = list(threads.map(lambda place: history.read(store, place), newest))
+    if args.format == "json":
+        print_json([_summary(place, record) for place, record in zip(newest, records, strict=True)])
+    elif not newest:
+        print(f"There are no checkpoints at {args.url}.")
+    else:
+        columns = ("Stream", "Checkpoint", "Time", "Why", "Files", "Size", "Complete", "By")
+        print_table(columns, [_row(place, record) for place, record in zip(newest, records, strict=True)])
+    return OK
+
+
+def show(args: argparse.Namespace) -> int:
+    """One checkpoint and its files."""
+    place, record = _chosen(_store(args.url), args)
+    if args.format == "json":
+        print_json(_summary(place, record) | {"files": [_file(file) for file in record.files]})
+        return OK
+    print_table(("", ""), [(name, str(value)) for name, value in _summary(place, record).items()])
+    print()
+    rows = [(file.name, bytes_of(file.size), file.digest[:16], _remark(file)) for file in record.files]
+    print_table(("File", "Size", "BLAKE3", ""), rows)
+    return OK
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Compare a checkpoint's record with what lies in the store."""
+    store = _store(args.url)
+    place, record = _chosen(store, args)
+    with _progress("Verifying", len(record.files)) as step:
+        problems = check(store, record, deep=args.deep, report=lambda _: step())
+    if args.format == "json":
+        print_json(_summary(place, record) | {"problems": problems})
+    else:
+        for name, problem in problems.items():
+            print(f"{name}: {problem}")
+        how = "every byte read" if args.deep else "sizes and etags compared"
+        of = f"checkpoint {place.number} of {place.stream}: {files_of(len(record.files))}"
+        print(f"{of}, {how}: {f'{files_of(len(problems))} wrong' if problems else 'all as it should be'}")
+    return FAILED if problems else OK
+
+
+def restore(args: argparse.Namespace) -> int:
+    """Bring a checkpoint back into a folder."""
+    store = _store(args.url)
+    place, record = _chosen(store, args)
+    folder = Path(args.folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder")
+    fetched: list[int] = []
+    with _progress("Restoring", len(record.files)) as step:
+
+        def done(restored: Any) -> None:
+            fetched.append(restored.fetched)
+            step()
+
+        failures = bring_back(store, record, folder, done)
+    old = [file.name for file in record.files if file.deferred]
+    if args.format == "json":
+        counts = {"fetched_files": sum(map(bool, fetched)), "fetched_size": sum(fetched)}
+        texts = {name: str(error) for name, error in failures.items()}
+        print_json(_summary(place, record) | counts | {"failures": texts, "deferred": old})
+    else:
+        _say_restored(place, record, folder, sum(fetched), failures, old)
+    return FAILED if failures else OK
+
+
+def diff(args: argparse.Namespace) -> int:
+    """What changed from one checkpoint to another."""
+    store = _store(args.url)
+    one, other = (
+        {file.name: file for file in history.read(store, history.find(store, args.stream, number)).files}
+        for number in (args.number, args.other)
+    )
+    changes = {
+        **dict.fromkeys(one.keys() - other.keys(), "removed"),
+        **dict.fromkeys(other.keys() - one.keys(), "added"),
+        **{name: "changed" for name in one.keys() & other.keys() if one[name].digest != other[name].digest},
+    }
+    if args.format == "json":
+        print_json(dict(sorted(changes.items())))
+        return OK
+    marks = {"removed": "-", "added": "+", "changed": "~"}
+    for name, change in sorted(changes.items()):
+        size = (other if name in other else one)[name].size
+        print(f"{marks[change]} {name}  {bytes_of(size)}")
+    if not changes:
+        print("the same files")
+    return OK
+
+
+def _store(url: str) -> Store:
+    try:
+        return open_store(urls.checked(url), environment())
+    except ValueError as error:
+        raise UsageError(f"{url}: {error}") from error
+
+
+def _chosen(store: Store, args: argparse.Namespace) -> tuple[Place, Checkpoint]:
+    place = history.find(store, args.stream, args.number)
+    return place, history.read(store, place)
+
+
+def _say_restored(
+    place: Place, record: Checkpoint, folder: Path, size: int, failures: dict[str, Any], old: list[str]
+) -> None:
+    for name, error in failures.items():
+        print(f"osmo: {name}: {error}", file=sys.stderr)
+    for name in old:
+        print(f"{name} is of an earlier checkpoint: it was being written at the time", file=sys.stderr)
+    if record.unsent:
+        print(f"not complete: {files_of(len(record.unsent))} did not reach the store", file=sys.stderr)
+    whole = len(record.files) - len(failures)
+    print(
+        f"Checkpoint {place.number} of {place.stream} ({record.committed:%Y-%m-%d %H:%M:%S} UTC) in {folder}: "
+        f"{files_of(whole)} verified, {bytes_of(size)} fetched"
+    )
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Any]:
+    """A bar on a terminal, nothing elsewhere. Gives a function to call for each file."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, unit=" files", disable=not sys.stderr.isatty(), leave=False) as bar:
+        yield bar.update
+
+
+def _summary(place: Place, record: Checkpoint) -> dict[str, Any]:
+    return {
+        "stream": place.stream,
+        "checkpoint": place.number,
+        "time": record.committed.isoformat(),
+        "trigger": record.trigger,
+        "complete": not record.unsent,
+        "count": len(record.files),
+        "size": sum(file.size for file in record.files),
+        "path": record.path,
+        "run": record.writer.run_id,
+        "task": record.writer.task,
+        "host": record.writer.host,
+        "exit_code": record.exit_code,
+    }
+
+
+def _row(place: Place, record: Checkpoint) -> tuple[str, ...]:
+    return (
+        place.stream,
+        str(place.number),
+        f"{record.committed:%Y-%m-%d %H:%M:%S}",
+        record.trigger.value,
+        f"{len(record.files):,}",
+        bytes_of(sum(file.size for file in record.files)),
+        "no" if record.unsent else "yes",
+        f"{record.writer.run_id} on {record.writer.host}",
+    )
+
+
+def _file(file: FileRecord) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "size": file.size,
+        "mode": f"{file.mode:o}",
+        "mtime_ns": file.mtime_ns,
+        "digest": file.digest,
+        "key": file.place,
+        "deferred": file.deferred,
+        "torn_possible": file.torn_possible,
+    }
+
+
+def _remark(file: FileRecord) -> str:
+    return "of an earlier checkpoint" if file.deferred else "may be torn" if file.torn_possible else ""
