@@ -53,6 +53,15 @@ class TestFile(StoreContract):
             store.put(f"d/{left}", b"")
         assert store.get("d/k") == b"half"
 
+    def test_a_temporary_of_yesterday_is_removed_by_a_listing(self, store: Store, tmp_path: Path) -> None:
+        store.put("a/b", b"x")
+        old, new = (next(tmp_path.rglob("b")).with_name(f".osmo-part.{name}") for name in ("old", "new"))
+        for path in (old, new):
+            path.write_bytes(b"half")
+        os.utime(old, (0, 0))
+        assert [found.key for found in store.list("")] == ["a/b"]
+        assert (old.exists(), new.exists()) == (False, True)
+
     def test_a_failed_write_leaves_no_temporary(self, store: Store) -> None:
         def moving() -> Iterator[bytes]:
             yield b"x"

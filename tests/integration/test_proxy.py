@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.parse import urlsplit
 
 import boto3
 import obstore
@@ -17,7 +16,7 @@ from boto3.s3.transfer import TransferConfig
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import S3Store
 
-from support.proxy import (
+from support.faults import (
     APPLIED_409,
     APPLIED_500,
     APPLIED_LOST,
@@ -28,8 +27,8 @@ from support.proxy import (
     SLOW_DOWN,
     Answer,
     Fault,
-    FaultProxy,
 )
+from support.proxy import FaultProxy
 from support.servers import REGION, S3Server, moto_s3, rclone_s3
 
 BUCKET = "bucket"
@@ -321,13 +320,6 @@ class TestWhich:
         assert not works(store, "newest")
         proxy.clear()
         assert works(store, "newest")
-
-
-def download(url: str) -> bytes:
-    at = urlsplit(url)
-    with contextlib.closing(http.client.HTTPConnection(at.netloc, timeout=5)) as connection:
-        connection.request("GET", f"{at.path}?{at.query}")
-        return connection.getresponse().read()
 
 
 def download(url: str) -> bytes:

@@ -1,5 +1,7 @@
 """`python -m osmo.agent DIRECTORY`: run, or go on with, the attempt that the directory describes."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -19,9 +21,11 @@ from osmo.states import State
 
 def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # of osmo.checkpoint.lease; as it is, it would end us
     where = AttemptDir(Path(sys.argv[1]))
     config = TaskConfig.read(records.read(where.task))
     events: Events = SimpleQueue()
+    _wait_for_another(where)
     with queued(events, signal.SIGTERM, signal.SIGINT):
         # Only now: whoever knows our pid may send a signal, and none may be lost.
         records.write(where.agent, Process.of(os.getpid()).record())
@@ -31,6 +35,13 @@ def main() -> None:
     sys.stderr.flush()
     # A request that hangs must not keep the process: all that counts is in the records.
     os._exit(0 if state is State.COMPLETED else 1)
+
+
+def _wait_for_another(where: AttemptDir) -> None:
+    """An attempt has one agent at a time: a supervisor that died may have started one of which its successor does not
+    know. The lock ends with the process; where the file system has none to give, it is done without."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(os.open(where.agent_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from functools import partial
 from osmo.agent import files
 from osmo.agent.child import Child, missing_command
 from osmo.agent.config import TaskConfig
-from osmo.agent.loop import Attempt, Durable, Events, Patience
+from osmo.agent.loop import Attempt, Cause, Durable, Events, Patience
 from osmo.agent.output import Follower
 from osmo.agent.saver import Saver
 from osmo.agent.say import Narrator
@@ -40,6 +40,7 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     board = StatusBoard(where, config.streams, clock)
     canceled = RunDir(where.path.parents[2]).cancel.exists
     child = Child.find(where)
+    is_first = child is None
     if child is None and canceled():
         board.enter(State.FAILED_CANCELED, message="canceled by the user before the command was started")
         return board.state
@@ -52,7 +53,18 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     board.enter(State.RUNNING)
     budget = ByteBudget(suitable_total())
     savers = [
-        _saver(place, entries, where, config, environ, log, board, events, clock, budget)
+        _saver(
+            place,
+            entries,
+            config,
+            environ,
+            log,
+            board,
+            events,
+            clock,
+            budget,
+            None if is_first else _earlier(where, place),
+        )
         for place, entries in enumerate(config.streams)
     ]
     follower = Follower(where, log, clock)
@@ -62,7 +74,8 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     if savers and config.limits.spot != "off":
         Watch(events.put, clock, bases=_addresses(config.limits.spot)).start()
     patience = Patience(config.limits.grace_s, config.limits.final_timeout_s)
-    return Attempt(child, savers, follower, board, log, clock, events, canceled, patience).run().state
+    attempt = Attempt(child, savers, follower, board, log, clock, events, canceled, patience)
+    return attempt.run(Cause(status["cause"]) if status and status.get("cause") else None).state
 
 
 def _addresses(spot: str) -> dict[Cloud, str] | None:
@@ -89,7 +102,6 @@ def _start(
 def _saver(
     place: int,
     entries: tuple[CheckpointEntry, ...],
-    where: AttemptDir,
     config: TaskConfig,
     environ: Mapping[str, str],
     log: LogWriter,
@@ -97,6 +109,7 @@ def _saver(
     events: Events,
     clock: Clock,
     budget: ByteBudget,
+    earlier: Earlier | None,
 ) -> Saver:
     """The thread of one stream, and where its news go: into the log and onto the board."""
     writer = Writer(config.run, config.run_id, config.task, config.attempt, host())
@@ -106,8 +119,10 @@ def _saver(
         narrator(event)
         board.happened(place, event)
 
-    settings = Settings(settle_s=min(config.limits.settle_s, *(entry.frequency_s for entry in entries)))
-    earlier = _earlier(where, place)
+    settings = Settings(
+        settle_s=min(config.limits.settle_s, *(entry.frequency_s for entry in entries)),
+        endpoint=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
+    )
     open_it = partial(open_store, entries[0].url, environ)
     stream = Stream(entries, writer, open_it, report, clock, budget, settings, earlier)
     return Saver(
@@ -119,9 +134,9 @@ def _saver(
     )
 
 
-def _earlier(where: AttemptDir, place: int) -> Earlier | None:
+def _earlier(where: AttemptDir, place: int) -> Earlier:
     """What an agent before us knew of the stream."""
     record = records.read(where.saved(place))
     if record is None or record["checkpoint"] is None:
-        return None
+        return Earlier(0, {})
     return Earlier(record["checkpoint"], {name: Stat(*stat) for name, stat in record["files"].items()})

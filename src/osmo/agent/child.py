@@ -29,7 +29,8 @@ _SHELL = "/bin/sh"
 KILLED = 128 + signal.SIGKILL
 
 # $1: the attempt's directory. $2: this boot. Then what to run. `started` is made create-only, so that the command never
-# runs twice. The shell's own errors go nowhere: it reports signals ("Killed"), and that is ours to say.
+# runs twice. `.exit` has room for the exit status from the beginning: the disk may be full at the end. The shell's own
+# errors go nowhere: it reports signals ("Killed"), and that is ours to say.
 _WRAPPER = """
 trap : TERM INT HUP
 exec 2>/dev/null
@@ -38,10 +39,11 @@ set -C
 set +C
 attempt=$1
 shift 2
+(umask 077; echo "    " >"$attempt/.exit")
 (exec "$@" 2>&1)
 code=$?
 umask 077
-echo $code >"$attempt/.exit" && mv "$attempt/.exit" "$attempt/exit"
+echo $code 1<>"$attempt/.exit" && mv "$attempt/.exit" "$attempt/exit"
 exit $code
 """
 
@@ -84,6 +86,8 @@ class Child:
         leader = _started(attempt)
         if leader is None or leader.pid != popen.pid:
             popen.wait()  # it has ended already
+        if leader is None and popen.returncode < 0:
+            raise RunDirectoryError("the shell around the command was killed before the command began")
         if leader is None:
             raise RunDirectoryError(f"{attempt.path}: cannot be written to")
         if leader.pid != popen.pid:

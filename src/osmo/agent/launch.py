@@ -14,8 +14,8 @@ import signal
 import sys
 from collections.abc import Mapping
 
-# Python ignores the last two, our agent the first; what a command finds ignored stays ignored.
-_AS_USUAL = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
+# Python ignores some, our agent others; what a command finds ignored stays ignored.
+_AS_USUAL = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGIO)
 
 
 def encoded(environment: Mapping[str, str]) -> bytes:

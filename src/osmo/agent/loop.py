@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from queue import Empty, SimpleQueue
 
 from osmo.agent.child import KILLED, Child
@@ -20,10 +20,11 @@ _TICK_S = 0.2
 _DEAD_AFTER_KILL_S = 30.0
 _NOTICE_MARGIN_S = 5.0
 _TOLD_WITHIN_S = 1.0
+_WRITE_EVERY_S = 1.0
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class Cause(Enum):
+class Cause(StrEnum):
     """Why the attempt ends."""
 
     ITSELF = "itself"
@@ -127,9 +128,14 @@ class Attempt:
         self._patience = patience
         self._deadline: Deadline | None = None
 
-    def run(self) -> Conclusion:
-        """Returns when everything is over; the board knows it by then."""
-        cause, code = self._follow()
+    def run(self, cause: Cause | None = None) -> Conclusion:
+        """Returns when everything is over; the board knows it by then.
+
+        cause: why an agent before us had begun to end the attempt, if one had.
+        """
+        cause, code = self._follow() if cause is None else (cause, self._child.ended())
+        if cause is not Cause.ITSELF:
+            self._board.facts(cause=cause)  # the code alone would not tell who comes after us
         if cause is Cause.PREEMPTED:
             self._hurry()
             for saver in self._savers:
@@ -149,7 +155,14 @@ class Attempt:
         if self._log.dropped:
             self._log.ours(f"{self._log.dropped} lines of this log could not be written")
         self._board.enter(ending.state, exit_code=ending.exit_code, message=ending.message)
+        self._insist_on_the_end()
         return ending
+
+    def _insist_on_the_end(self) -> None:
+        """A disk that is full now may not be later. Whoever comes after us would not know that all is done."""
+        while not self._board.written and not isinstance(self._next_event(), signal.Signals):
+            self._clock.sleep(_WRITE_EVERY_S)
+            self._board.facts()
 
     def _follow(self) -> tuple[Cause, int | None]:
         """Until the command has ended, or has to end: then its exit code is None."""

@@ -5,6 +5,7 @@ import os
 import threading
 from typing import IO
 
+from osmo.agent.position import Position
 from osmo.clock import Clock
 from osmo.logs.split import Splitter
 from osmo.logs.write import LogWriter
@@ -25,8 +26,11 @@ class Follower(threading.Thread):
         self._log = log
         self._clock = clock
         self._splitter = Splitter()
+        self._position = Position(attempt.position, log.path)
+        self._noted = self._position.recover()  # now: before anybody else writes to the log
         self._last = threading.Event()
         self._offset = 0
+        self._given = 0
         self._punched = 0
         self._fallocate = _fallocate()
 
@@ -37,36 +41,43 @@ class Follower(threading.Thread):
 
     def run(self) -> None:
         with open(self._path, "r+b", buffering=0) as file:
-            file.seek(self._start(file.fileno()))
-            self._offset = self._punched = file.tell()
+            self._offset = self._punched = file.seek(self._start(file.fileno()))
+            self._given = self._offset
             while True:
                 last = self._last.is_set()
                 self._notice_truncation(file)
                 while data := file.read(_CHUNK):
                     self._offset += len(data)
-                    self._log.of_task(self._splitter.feed(data, self._clock.monotonic()))
+                    self._give(self._splitter.feed(data, self._clock.monotonic()))
                     self._punch(file.fileno())
-                self._log.of_task(self._splitter.overdue(self._clock.monotonic()))
+                self._give(self._splitter.overdue(self._clock.monotonic()))
                 if last:
-                    self._log.of_task(self._splitter.end())
+                    self._give(self._splitter.end())
                     return
                 self._clock.wait(self._last, _IDLE_S)
+
+    def _give(self, lines: list[bytes]) -> None:
+        """Into the log with them, noting how far the output is there."""
+        before, self._given = self._given, self._offset - self._splitter.pending
+        self._log.of_task(lines, lambda *sizes: self._position.note(before, self._given, *sizes))
 
     def _notice_truncation(self, file: IO[bytes]) -> None:
         """`echo … > /dev/stderr` opens the file anew and empties it: go on from its beginning."""
         if os.fstat(file.fileno()).st_size < self._offset:
-            self._offset = self._punched = file.seek(0)
+            self._offset = self._punched = self._given = file.seek(0)
 
-    @staticmethod
-    def _start(descriptor: int) -> int:
-        """Where an agent before us stopped: what it took over is a hole."""
+    def _start(self, descriptor: int) -> int:
+        """Where an agent before us stopped: where it says, or, if it could not, where the hole ends."""
+        if self._noted is not None:
+            return self._noted
         try:
             return os.lseek(descriptor, 0, os.SEEK_DATA)
         except OSError:  # empty, or nothing but a hole
             return os.lseek(descriptor, 0, os.SEEK_END)
 
     def _punch(self, descriptor: int) -> None:
-        whole = self._offset - self._offset % 4096
+        done = self._offset - self._splitter.pending  # what is in no line yet may be needed again
+        whole = done - done % 4096
         if self._fallocate is None or whole - self._punched < _PUNCH_EVERY:
             return
         result = self._fallocate(

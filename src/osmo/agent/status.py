@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed, Event, Failed, Unchanged
+from osmo.checkpoint.events import Committed, Event, Failed, Looked, Unchanged
 from osmo.clock import Clock
 from osmo.rundir import records
 from osmo.rundir.paths import AttemptDir
@@ -72,6 +72,7 @@ class StatusBoard:
         self._go_on(records.read(attempt.status))
         self._durable: dict[int, Mapping[str, Saved]] = {}
         self.dropped = 0
+        self.written = False  # whether the record is on the disk as it is here
 
     @property
     def state(self) -> State:
@@ -122,6 +123,9 @@ class StatusBoard:
         stream = self._streams[place]
         with self._lock:
             match event:
+                case Looked():
+                    stream.exists = event.exists
+                    stream.seen = stream.seen or bool(event.files)
                 case Committed():
                     stream.checkpoint = event.number
                     stream.checkpointed = stream.looked = _iso(self._clock.now())
@@ -166,24 +170,25 @@ class StatusBoard:
         """Take over what an agent before us had written of this attempt."""
         if earlier is None:
             return
-        if "started" in earlier:
-            self._record["started"] = earlier["started"]
+        self._record |= {name: earlier[name] for name in ("started", "cause") if name in earlier}
         known = {name.name for name in fields(StreamStatus)}
         for place, stream in enumerate(earlier["streams"]):
             self._streams[place] = StreamStatus(**{name: value for name, value in stream.items() if name in known})
 
     def _write(self) -> None:
         moment = self._clock.now().isoformat()
-        self._try(
+        self.written = self._try(
             self._attempt.status,
             self._record | {"written": moment, "streams": [asdict(stream) for stream in self._streams]},
         )
 
-    def _try(self, path: Any, record: dict[str, Any]) -> None:
+    def _try(self, path: Any, record: dict[str, Any]) -> bool:
         try:
             records.write(path, record)
         except OSError:
             self.dropped += 1
+            return False
+        return True
 
 
 def _iso(moment: datetime | None) -> str | None:

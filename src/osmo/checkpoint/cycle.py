@@ -8,6 +8,7 @@ from datetime import datetime
 from osmo.checkpoint.manifest import Trigger
 from osmo.checkpoint.meter import Meter
 from osmo.checkpoint.tree import Scan, Stat
+from osmo.errors import StoreError
 
 
 @dataclass(slots=True)
@@ -15,14 +16,14 @@ class Cycle:
     """What one cycle knows: why it runs, what it found, what became of it.
 
     due: the files that it looks at more closely. moving: those of them that are being written. unsent: those that there
-    was no time for. out_of_time: whether its deadline has passed.
+    was no time for. out_of_time: whether its deadline has passed. failed: why it is
+    not the last one yet, although everything else is done.
     """
 
     trigger: Trigger
     exit_code: int | None
     stop: threading.Event
     begun: datetime
-    begun_s: float
     meter: Meter
     out_of_time: Callable[[], bool]
     scan: Scan
@@ -30,6 +31,7 @@ class Cycle:
     problems: dict[str, str]
     moving: set[str] = field(default_factory=set)
     unsent: set[str] = field(default_factory=set)
+    failed: StoreError | None = None
 
     @property
     def last(self) -> bool:

@@ -1,7 +1,7 @@
 """What a walk of the folder means, given what is in the store already."""
 
 import re
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
@@ -22,10 +22,14 @@ _END_MARKER = re.compile("|".join(map(translate, _END_MARKERS)))
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A file whose bytes are in the store, and how it looked on this machine when they were read."""
+    """A file whose bytes are in the store, and how it looked on this machine when they were read.
+
+    unsure: somebody had it open for writing then. A memory map may change it afterwards, and its stat does not tell.
+    """
 
     stat: Stat
     record: FileRecord
+    unsure: bool = False
 
     def deferred(self, deferred: bool) -> "Saved":
         """The same, said to be of an earlier checkpoint, or not."""
@@ -37,6 +41,11 @@ class Saved:
 def changed(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
     """The files that are not in the store as they are now."""
     return {name: stat for name, stat in now.items() if name not in saved or saved[name].stat != stat}
+
+
+def unsure(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
+    """The files of which only their bytes tell whether they are in the store as they are now."""
+    return {name: stat for name, stat in now.items() if name in saved and saved[name].unsure}
 
 
 def gone(now: Container[str], saved: Mapping[str, Saved], problems: Collection[str]) -> set[str]:
@@ -52,23 +61,35 @@ def is_end_marker(name: str) -> bool:
 def batches(files: Mapping[str, Stat], *, newest_first: bool) -> list[dict[str, Stat]]:
     """The files in the order in which they should be sent, those of one batch at the same time.
 
-    End markers come after the files that they speak for. newest_first: time may run out, so one folder comes after the
-    other, the one that was written last first, and in a folder the small files first: what is whole then is whole soon.
+    End markers come after the files that they speak for: all that are in their folder, or beneath it. newest_first:
+    time may run out, so one folder comes after the other, the one that was written last first, and in a folder the
+    small files first: what is whole then is whole soon.
     """
     folders: dict[str, dict[str, Stat]] = {}
     for name, stat in files.items():
         folders.setdefault(name.rpartition("/")[0] if newest_first else "", {})[name] = stat
-    ordered = list(folders.values())
     if newest_first:
-        ordered.sort(key=lambda folder: max(stat.mtime_ns for stat in folder.values()), reverse=True)
-        ordered = [dict(sorted(folder.items(), key=lambda item: item[1].size)) for folder in ordered]
+        newest = sorted(folders, key=lambda place: max(stat.mtime_ns for stat in folders[place].values()), reverse=True)
+        folders = {place: dict(sorted(folders[place].items(), key=lambda item: item[1].size)) for place in newest}
+    last_below = {above: place for place in folders for above in _with_parents(place)}
+    markers: dict[str, list[dict[str, Stat]]] = {}  # after which folder they come: the deeper ones first
+    for place in sorted(folders, key=len, reverse=True):
+        of_this = {name: stat for name, stat in folders[place].items() if is_end_marker(name)}
+        markers.setdefault(last_below[place], []).append(of_this)
     found: list[dict[str, Stat]] = [{}]
-    for folder in ordered:
-        markers = {name: stat for name, stat in folder.items() if is_end_marker(name)}
-        found[-1].update({name: stat for name, stat in folder.items() if name not in markers})
-        if markers:
-            found += [markers, {}]
+    for place, folder in folders.items():
+        found[-1].update({name: stat for name, stat in folder.items() if not is_end_marker(name)})
+        if any(due := markers.get(place, [])):
+            found += [*due, {}]
     return [batch for batch in found if batch]
+
+
+def _with_parents(folder: str) -> Iterator[str]:
+    """The folder and all that it lies in, up to the root, which is empty."""
+    yield folder
+    while folder:
+        folder = folder.rpartition("/")[0]
+        yield folder
 
 
 def same_set(one: Mapping[str, Saved], other: Mapping[str, Saved]) -> bool:

@@ -8,6 +8,14 @@ from osmo.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """A cycle has looked at the folder. exists: whether it is there; files: how many it holds that are wanted."""
+
+    files: int
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """Files are about to be uploaded."""
 
@@ -26,7 +34,7 @@ class Progressed:
 class Committed:
     """Checkpoint `number` exists from now on.
 
-    saved: everything in it. sent_files, sent_size: what this cycle uploaded. seconds: since the cycle began.
+    saved: everything in it. sent_files, sent_size: what this cycle uploaded. seconds: since the first bytes went.
     deferred: kept with their earlier content, for they are being written. left_out: new, and still being written.
     gone: no longer in the folder. unsent: there was no time for them before the deadline. problems: name to reason,
     what could not be read.
@@ -69,4 +77,4 @@ class Failed:
     retry_s: float
 
 
-Event = Begun | Progressed | Committed | Finished | Unchanged | Failed
+Event = Looked | Begun | Progressed | Committed | Finished | Unchanged | Failed

@@ -56,6 +56,11 @@ class Meter:
         """Bytes sent."""
         return self._done
 
+    @property
+    def seconds(self) -> float:
+        """Since the first bytes went; 0 if none did."""
+        return 0.0 if self._since is None else self._clock.monotonic() - self._since
+
     def begin(self) -> None:
         """Report `Begun`, unless that was done."""
         with self._lock:

@@ -10,14 +10,14 @@ from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.commit import Log
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed, Event, Finished, Unchanged
+from osmo.checkpoint.events import Committed, Event, Finished, Looked, Unchanged
 from osmo.checkpoint.gate import SETTLE_S, Gate
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer, encode
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.pool import Outcome, OutOfTime, Pool
 from osmo.checkpoint.throttle import Throttle
-from osmo.checkpoint.tree import ROOT, UNKNOWN, Scan, Stat, Tree, vanished, why
+from osmo.checkpoint.tree import ROOT, UNKNOWN, Scan, Stat, Tree, hindered, vanished, why
 from osmo.checkpoint.upload import Uploader
 from osmo.clock import Clock
 from osmo.errors import FileMoved, NotFound, StoreError, Unavailable
@@ -29,10 +29,15 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a stream works. settle_s: how long a file must look the same before it is read."""
+    """How a stream works.
+
+    settle_s: how long a file must look the same before it is read. at_once: files sent at a time. endpoint: of S3, if
+    it is not AWS's.
+    """
 
     settle_s: float = SETTLE_S
     at_once: int = _AT_ONCE
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Stream:
         self._flow = Flow(clock)
         self._throttle = Throttle(settings.at_once, clock)
         self._earlier = earlier
+        self._last_made = False  # a try of the last cycle has committed already
         self.deadline_s = float("inf")  # monotonic; what is not sent by then is left out of the checkpoint
 
     @property
@@ -98,7 +104,9 @@ class Stream:
         """What a person can type to bring the files to where they belong, without us."""
         root, to = self.entries[0].root, f"{self.url}/{self._prefix}"
         if not self.url.startswith("file://"):
-            return f"aws s3 cp {'' if self._tree.is_file else '--recursive '}{quote(root)} {quote(to)}"
+            endpoint = self._settings.endpoint
+            where = f"--endpoint-url {quote(endpoint)} " if endpoint else ""
+            return f"aws s3 cp {where}{'' if self._tree.is_file else '--recursive '}{quote(root)} {quote(to)}"
         folder = quote(to.removeprefix("file://").rstrip("/"))
         return f"mkdir -p {folder} && cp -a {quote(root)}{'' if self._tree.is_file else '/.'} {folder}"
 
@@ -129,11 +137,10 @@ class Stream:
         self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event, exit_code: int | None
     ) -> Cycle:
         meter = Meter(self._report, self._clock)
-        begun, begun_s, scan = self._clock.now(), self._clock.monotonic(), self._scan()
+        begun, scan = self._clock.now(), self._scan()
+        self._report(Looked(len(scan.files), scan.exists or bool(scan.problems)))
         looked_at = self._taken_by(due, scan.files)
-        this = Cycle(
-            trigger, exit_code, stop, begun, begun_s, meter, self._out_of_time, scan, looked_at, scan.problems.copy()
-        )
+        this = Cycle(trigger, exit_code, stop, begun, meter, self._out_of_time, scan, looked_at, scan.problems.copy())
         if len(looked_at) < len(scan.files):  # what was wrong with the others is so still, as far as we know
             others = self._problems.keys() & (scan.files.keys() - looked_at.keys())
             this.problems.update({name: self._problems[name] for name in others})
@@ -144,6 +151,9 @@ class Stream:
             this.meter.begin()  # the last checkpoint is always made, and said
             self._inventory.compare(self._etags())  # what the store lost is sent again
         changed = diff.changed(this.due, self._inventory.all)
+        if this.last:
+            this.failed = self._hindrance(this.scan)
+            changed |= diff.unsure(this.due, self._inventory.all)
         self._upload(this, changed if this.last else self._at_rest(this, changed))
         if this.makes_way:
             return True
@@ -154,7 +164,14 @@ class Stream:
         else:
             self._inventory.commit(saved)  # the same set: only how it looks here is newer
             self._report(Unchanged(saved, len(this.scan.files), len(this.moving), this.scan.exists, this.problems))
+        if this.failed is not None:
+            raise this.failed
         return bool(this.moving)
+
+    def _hindrance(self, scan: Scan) -> StoreError | None:
+        """Why the folder could not be looked at as the last checkpoint needs it."""
+        what = scan.hindered or (scan.problems.get(ROOT) if not scan.exists else None)
+        return StoreError(f"{self.path}: {what}") if what else None
 
     def _scan(self) -> Scan:
         """The files that any entry takes and the store can hold."""
@@ -239,8 +256,12 @@ class Stream:
                 this.moving.add(name)
             case OSError() if not vanished(result):
                 this.problems[name] = why(result)
+                if this.last and hindered(result):
+                    this.failed = StoreError(f"{self._tree.path(name)}: {why(result)}")
             case StoreError():
                 this.problems[name] = str(result)
+                if this.last:
+                    this.failed = result
 
     def _set(self, this: Cycle) -> Mapping[str, Saved]:
         """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
@@ -260,7 +281,8 @@ class Stream:
         """Whether there is anything to commit."""
         if not diff.same_set(saved, self._inventory.committed):
             return True
-        return this.scan.exists and ((this.last and this.meter.begun) or this.problems != self._problems)
+        first_last = this.last and this.meter.begun and not self._last_made
+        return this.scan.exists and (first_last or this.problems != self._problems)
 
     def _commit(self, this: Cycle, saved: Mapping[str, Saved]) -> None:
         def record(number: int, before: int | None) -> bytes:
@@ -270,7 +292,7 @@ class Stream:
                 saved=saved,
                 sent_files=this.meter.files,
                 sent_size=this.meter.size,
-                seconds=self._clock.monotonic() - this.begun_s,
+                seconds=this.meter.seconds,
                 deferred=tuple(sorted(this.moving & saved.keys())),
                 left_out=checkpoint.left_out,
                 unsent=checkpoint.unsent,
@@ -281,6 +303,7 @@ class Stream:
 
         self._device = this.scan.device
         self._log.append(self._opened(), record)
+        self._last_made = this.last
         self._accept()
 
     def _checkpoint(self, this: Cycle, saved: Mapping[str, Saved], number: int, before: int | None) -> Checkpoint:

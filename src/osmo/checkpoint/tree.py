@@ -43,13 +43,15 @@ class Scan:
     """What one walk found.
 
     Names are relative to the root; `problems` says why a name is not among the files. device: the filesystem that the
-    root is on. exists: there is a root, and it could be looked at.
+    root is on. exists: there is a root, and it could be looked at. hindered: why this says less than it should, or
+    empty.
     """
 
     files: dict[str, Stat] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     device: int | None = None
     exists: bool = True
+    hindered: str = ""
 
 
 class LeadsOut(OSError):
@@ -255,6 +257,13 @@ def _note(scan: Scan, name: str, error: OSError) -> None:
     """What vanished between two looks is gone, not a problem."""
     if not vanished(error):
         scan.problems[name] = why(error)
+    if hindered(error):
+        scan.hindered = f"{name}: {why(error)}"
+
+
+def hindered(error: OSError) -> bool:
+    """It says nothing about the file: the machine was short of something, or its disk did not answer."""
+    return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ENOBUFS)
 
 
 def vanished(error: OSError) -> bool:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blake3 import blake3
 
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.key import key_of
+from osmo.checkpoint.lease import open_for_writing
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
@@ -39,16 +40,17 @@ class Uploader:
             found = Stat.of(os.fstat(descriptor))
             if found != stat and not last_chance:
                 raise FileMoved(f"{name} changed while it was looked at")
+            unsure = open_for_writing(descriptor)
             if known is not None and known.size == found.size and not known.torn_possible:
                 digest = self._digest(descriptor, name)
                 if digest == known.digest and Stat.of(os.fstat(descriptor)) == found:
                     self.meter.expect(-stat.size)
-                    return Saved(found, _record(name, found, known.digest, known.place, known.etag))
+                    return Saved(found, _record(name, found, known.digest, known.place, known.etag), unsure)
                 os.lseek(descriptor, 0, os.SEEK_SET)
             self.meter.sending(self.tree.path(name))
             self.meter.expect(found.size - stat.size)
             file = _Reader(descriptor, found, name, tolerant=last_chance)
-            saved = self._send(file, key_of(self.prefix, name))
+            saved = replace(self._send(file, key_of(self.prefix, name)), unsure=unsure)
         self.meter.stored()
         self.flow.stored(name)
         return saved

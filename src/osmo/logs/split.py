@@ -18,6 +18,11 @@ class Splitter:
         self._shown: bytes | None = None  # what was given out of the line that `_rest` goes on with
         self._since: float | None = None
 
+    @property
+    def pending(self) -> int:
+        """How many of the bytes that came last are in no line yet."""
+        return len(self._rest)
+
     def feed(self, data: bytes, now: float) -> list[bytes]:
         """The lines that `data` completes. `now`: monotonic seconds."""
         *whole, rest = (self._rest + data).split(b"\n")

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from osmo.clock import Clock
@@ -26,18 +26,28 @@ class LogWriter:
         stamp = line.prefix(self._clock.now(), self._task, self._attempt, ours=True)
         self._append(stamp + _printable(" ".join(text.splitlines())).encode() + b"\n", 1)
 
-    def of_task(self, lines: Iterable[bytes]) -> None:
-        """Lines that the task printed, without their ends, as the bytes that they were."""
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def of_task(self, lines: Iterable[bytes], about_to: Callable[[int, int], None] | None = None) -> None:
+        """Lines that the task printed, without their ends, as the bytes that they were.
+
+        about_to: told, before anything is written, how long the log is and will be.
+        """
         stamp = line.prefix(self._clock.now(), self._task, self._attempt, ours=False)
         together = [stamp + text + b"\n" for text in lines]
         if together:
-            self._append(b"".join(together), len(together))
+            self._append(b"".join(together), len(together), about_to)
 
-    def _append(self, body: bytes, lines: int) -> None:
+    def _append(self, body: bytes, lines: int, about_to: Callable[[int, int], None] | None = None) -> None:
         with self._lock:
             try:
                 descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
+                    if about_to is not None:
+                        size = os.fstat(descriptor).st_size
+                        about_to(size, size + self._torn + len(body))
                     if self._torn:  # a line of which only a part fitted on the disk ends here
                         os.write(descriptor, b"\n")
                         self._torn = False

@@ -12,6 +12,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
+from osmo.clock import SystemClock
 from osmo.errors import NotFound, StoreError
 from osmo.store.answers import our_file_errors
 from osmo.store.base import Object
@@ -22,6 +23,7 @@ from osmo.store.url import StoreUrl
 # A listing never shows a name like this, and no key may have it.
 _TEMPORARY = ".osmo-part."
 _PIECE = 4 * 1024 * 1024
+_ABANDONED_S = 86_400.0
 # What reading says of a key that is no file: as in a bucket, there is nothing of that key.
 _NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -32,10 +34,10 @@ class FileStore:
 
     Directories are made when something is written into them, so a path that is missing is an empty store. A write
     goes to a temporary name beside its own, is flushed to the disk, then renamed; a temporary that a killed process
-    left behind does no harm and is never shown. `put_new` makes a hard link, which fails if the name is taken. Where
-    the file system has no hard links, the name is made with O_EXCL and then renamed over: between the two a reader
-    sees it empty. A listing shows regular files and follows no symbolic link; no key leads through one. The etag
-    means "these bytes": inode, time of the last write, size.
+    left behind does no harm, is never shown, and is removed by a listing a day later. `put_new` makes a hard link,
+    which fails if the name is taken. Where the file system has no hard links, the name is made with O_EXCL and then
+    renamed over: between the two a reader sees it empty. A listing shows regular files and follows no symbolic link;
+    no key leads through one. The etag means "these bytes": inode, time of the last write, size.
     """
 
     def __init__(self, url: StoreUrl) -> None:
@@ -154,7 +156,10 @@ class FileStore:
 
     def _object(self, key: str, entry: os.DirEntry[str]) -> Object | None:
         """A file as an object. None for what is no object: a link, a pipe, a temporary, a name that is no key."""
-        if entry.name.startswith(_TEMPORARY) or not entry.is_file(follow_symlinks=False):
+        if entry.name.startswith(_TEMPORARY):
+            _sweep(entry)
+            return None
+        if not entry.is_file(follow_symlinks=False):
             return None
         try:
             found = entry.stat(follow_symlinks=False)
@@ -164,6 +169,14 @@ class FileStore:
 
     def _errors(self, key: str) -> contextlib.AbstractContextManager[None]:
         return our_file_errors(f"{self.url}{'/' if key else ''}{key}")
+
+
+def _sweep(entry: os.DirEntry[str]) -> None:
+    """Remove what a killed process left behind, once nobody can be writing it any more."""
+    with contextlib.suppress(OSError):
+        age_s = SystemClock().now().timestamp() - entry.stat(follow_symlinks=False).st_mtime
+        if age_s > _ABANDONED_S:
+            os.unlink(entry.path)
 
 
 def _etag(found: os.stat_result) -> str:

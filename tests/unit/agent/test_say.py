@@ -62,13 +62,13 @@ def test_a_checkpoint_is_said_in_the_four_lines_and_a_summary(tell: Telling) -> 
         "100%| 1.00M/1.00M [00:01<00:00, 1.05MB/s, file_name=/ckpt/a]",
         "2025-04-22T23:57:13+0000 client [INFO] data: Data has been uploaded",
         "Checkpointing data from /ckpt to s3://b/x finished",
-        "Checkpoint 1: 1 file, 1.00MB; uploaded 1 file, 1.00MB in 0.5 s",
+        "Checkpoint 1: 1 file, 1.0 MB; uploaded 1 file, 1.0 MB in 0.5 s",
     ]
 
 
 def test_a_commit_that_uploaded_nothing_says_only_its_summary(tell: Telling) -> None:
     assert tell(committed(sent_files=0, sent_size=0, gone=2), Finished()) == [
-        "Checkpoint 1: 1 file, 1.00MB; uploaded 0 files, 0.00B in 0.5 s; 2 files gone"
+        "Checkpoint 1: 1 file, 1.0 MB; uploaded 0 files, 0 B in 0.5 s; 2 files gone"
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from osmo.checkpoint.budget import ByteBudget
-from osmo.checkpoint.events import Committed, Event, Progressed, Unchanged
+from osmo.checkpoint.events import Committed, Event, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.stream import Settings, Stream
 from osmo.errors import StoreError
@@ -34,6 +34,7 @@ class Rig:
         self.clock = FakeClock()
         self.stop = threading.Event()
         self.events: list[Event] = []
+        self.looked: list[Looked] = []
         place = path or str(self.folder)
         self.entries = tuple(
             CheckpointEntry(place, "memory://test", 10.0 + number, regex) for number, regex in enumerate(regexes)
@@ -46,11 +47,14 @@ class Rig:
             self.entries,
             WRITER,
             self._open,
-            self.events.append,
+            self._take_down,
             self.clock,
             ByteBudget(2**24),
             Settings(2.0, at_once=4),
         )
+
+    def _take_down(self, event: Event) -> None:
+        self.looked.append(event) if isinstance(event, Looked) else self.events.append(event)
 
     def _open(self) -> Store:
         self.opened += 1

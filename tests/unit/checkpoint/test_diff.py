@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmo.checkpoint.diff import Saved, changed, gone, is_end_marker, same_set
+from osmo.checkpoint.diff import Saved, batches, changed, gone, is_end_marker, same_set
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.tree import Stat
 
@@ -127,3 +127,55 @@ def test_a_file_that_is_deferred_already_stays_the_same_value() -> None:
     one = saved()
     assert one.deferred(False) is one
     assert one.deferred(True).record.deferred
+
+
+def _batches(*files: tuple[str, int, int], newest_first: bool) -> list[list[str]]:
+    stats = {name: A._replace(mtime_ns=written, size=size) for name, written, size in files}
+    return [list(batch) for batch in batches(stats, newest_first=newest_first)]
+
+
+@pytest.mark.parametrize(
+    ("files", "in_time", "hurried"),
+    [
+        ([], [], []),
+        ([("b", 1, 1), ("a", 2, 9)], [["b", "a"]], [["b", "a"]]),
+        ([("a", 2, 9), ("b", 1, 1)], [["a", "b"]], [["b", "a"]]),  # small before large
+        ([("1/x", 1, 1), ("2/y", 2, 9)], [["1/x", "2/y"]], [["2/y", "1/x"]]),  # the folder written last comes first
+        (
+            [("1/_SUCCESS", 2, 0), ("1/x", 1, 1), ("2/_SUCCESS", 4, 0), ("2/y", 3, 9)],
+            [["1/x", "2/y"], ["1/_SUCCESS", "2/_SUCCESS"]],
+            [["2/y"], ["2/_SUCCESS"], ["1/x"], ["1/_SUCCESS"]],
+        ),
+        (  # a marker speaks for all that is beneath it, though it was written last
+            [("latest", 9, 1), ("2/.metadata", 5, 1), ("2/deep/x", 4, 9), ("1/y", 1, 1)],
+            [["2/deep/x", "1/y"], ["latest", "2/.metadata"]],
+            [["2/deep/x"], ["2/.metadata"], ["1/y"], ["latest"]],
+        ),
+        (  # nothing but markers: the deeper one first
+            [("latest", 9, 1), ("2/.metadata", 5, 1)],
+            [["latest", "2/.metadata"]],
+            [["2/.metadata"], ["latest"]],
+        ),
+    ],
+)
+def test_the_order_of_sending(
+    files: list[tuple[str, int, int]], in_time: list[list[str]], hurried: list[list[str]]
+) -> None:
+    assert _batches(*files, newest_first=False) == in_time
+    assert _batches(*files, newest_first=True) == hurried
+
+
+FOLDERS = st.sampled_from(["a", "a/b", "a/b/c", "d", ""])
+FILES = st.tuples(FOLDERS, st.sampled_from(["x", "y", "latest"]), st.integers(0, 5))
+
+
+@given(st.lists(FILES, unique_by=lambda each: each[:2]), st.booleans())
+def test_no_marker_comes_before_what_it_speaks_for(files: list[tuple[str, str, int]], newest_first: bool) -> None:
+    named = [(f"{folder}/{name}" if folder else name, written, 1) for folder, name, written in files]
+    order = _batches(*named, newest_first=newest_first)
+    place = {name: number for number, batch in enumerate(order) for name in batch}
+    assert place.keys() == {name for name, _, _ in named}
+    for marker in filter(is_end_marker, place):
+        folder = marker.rpartition("/")[0]
+        beneath = [name for name in place if not is_end_marker(name) and (not folder or name.startswith(f"{folder}/"))]
+        assert all(place[name] < place[marker] for name in beneath)

@@ -12,7 +12,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_environment_wins_over_the_file_and_the_file_over_the_default(file: Path) -> None:
-    assert (Settings({}, file).seconds("grace"), Settings({}, file).values["grace"].source) == (30.0, "default")
+    assert (Settings({}, file).seconds("grace"), Settings({}, file).values["grace"].source) == (25.0, "default")
     file.write_text('grace = "1m"\n')
     in_file = Settings({}, file)
     assert (in_file.seconds("grace"), in_file.values["grace"].source) == (60.0, str(file))

@@ -24,6 +24,9 @@ def test_the_progress_line_is_tqdms(done: int, total: int, seconds: float, path:
     assert progress(done, total, seconds, path) == want
 
 
-@pytest.mark.parametrize(("count", "want"), [(0, "0.00B"), (5, "5.00B"), (1024, "1.00kB"), (3 * MIB, "3.00MB")])
-def test_sizes_are_said_as_in_the_progress_line(count: int, want: str) -> None:
+@pytest.mark.parametrize(
+    ("count", "want"),
+    [(0, "0 B"), (5, "5 B"), (999, "999 B"), (1024, "1.0 kB"), (3 * MIB, "3.1 MB"), (2 * 10**12, "2.0 TB")],
+)
+def test_sizes_are_decimal_as_disks_and_clouds_count(count: int, want: str) -> None:
     assert size(count) == want

@@ -5,7 +5,7 @@ import pytest
 
 from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
-from osmo.rundir.paths import RUN_ID, Home
+from osmo.rundir.paths import RUN_ID, Home, RunDir
 
 
 @pytest.fixture
@@ -65,6 +65,40 @@ def test_only_runs_are_listed(home: Home, tmp_path: Path) -> None:
     (home.workflows / "notes").mkdir()
     assert [run.id for run in home.runs()] == ["train-1"]
     assert list(Home(tmp_path / "nothing").runs()) == []
+
+
+def submitted(home: Home, name: str, at: int, **record: str) -> RunDir:
+    run = home.new_run(name)
+    records.write(run.run, record)
+    os.utime(run.run, (at, at))
+    return run
+
+
+def test_runs_come_as_they_were_submitted(home: Home) -> None:
+    for name, at in (("b", 30), ("a", 10), ("b", 20)):
+        submitted(home, name, at)
+    home.new_run("unfinished")
+    assert [run.id for run in home.newest_first()] == ["b-1", "b-2", "a-1"]
+    assert [run.id for run in home.newest_first("a-")] == ["a-1"]
+
+
+def test_a_run_that_says_how_it_ended_is_not_live(home: Home) -> None:
+    live, over = submitted(home, "a", 1), submitted(home, "a", 2)
+    home.new_run("unfinished")
+    records.write(over.ended, {"state": "COMPLETED"})
+    assert home.live() == [live]
+
+
+def test_a_run_of_another_user_is_refused_and_told(home: Home) -> None:
+    mine, theirs = submitted(home, "mine", 1), submitted(home, "theirs", 2)
+    if os.geteuid():
+        pytest.skip("only root can give a directory away")
+    os.chown(theirs.path, 12345, 12345)
+    with pytest.raises(RunDirectoryError, match=r"theirs-1 belongs to another user \(uid 12345\)"):
+        home.run("theirs-1")
+    told: list[str] = []
+    assert list(home.runs()) == list(home.newest_first("", told.append)) == home.live() == [mine]
+    assert told == ["theirs-1"]
 
 
 def test_everything_is_for_its_owner_only(home: Home) -> None:

@@ -1,4 +1,6 @@
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -29,12 +31,24 @@ def test_what_is_no_record_is_said(tmp_path: Path, text: str) -> None:
         records.read(tmp_path / "one.json")
 
 
-def test_a_record_is_created_once(tmp_path: Path) -> None:
-    path = tmp_path / "one.json"
-    assert records.create(path, {"a": 1})
-    assert not records.create(path, {"a": 2})
-    assert records.read(path) == {"a": 1}
-    assert os.listdir(tmp_path) == ["one.json"]
+@pytest.mark.parametrize(("number", "fine"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)])
+def test_a_file_system_that_cannot_sync_a_folder_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, fine: bool
+) -> None:
+    sync = os.fsync
+
+    def network(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", network)
+    if fine:
+        records.write(tmp_path / "one.json", {"a": 1})
+    else:
+        with pytest.raises(OSError, match="Input/output"):
+            records.write(tmp_path / "one.json", {"a": 1})
+    assert records.read(tmp_path / "one.json") == {"a": 1}
 
 
 def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
