@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -26,7 +27,7 @@ TWO = {
 def test_help_comes_without_anything_heavy() -> None:
     program = "import sys; from osmo.cli.main import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
     shown = subprocess.run([BIN / "python", "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    heavy = {"pydantic", "yaml", "obstore", "botocore", "rich", "tqdm", "blake3", "asyncio", "subprocess"}
+    heavy = {"pydantic", "yaml", "obstore", "botocore", "rich", "tqdm", "blake3", "asyncio", "subprocess", "shtab"}
     assert heavy.isdisjoint(shown.stdout.splitlines()[-1].split())
     assert "workflow" in shown.stdout
 
@@ -92,7 +93,7 @@ def test_a_reader_that_goes_away_is_no_error(osmo: Osmo) -> None:
     assert shown.stderr == ""
 
 
-@pytest.mark.parametrize("command", ["logs", "query", "wait", "cancel"])
+@pytest.mark.parametrize("command", ["logs", "query", "wait", "cancel", "spec", "delete", "resume"])
 @pytest.mark.parametrize("run", ["nobody-1", "../..", "", "nobody"])
 def test_an_unknown_id_is_bad_input(osmo: Osmo, command: str, run: str) -> None:
     result = osmo("workflow", command, run)
@@ -113,6 +114,68 @@ def test_list_shows_the_newest_first(osmo: Osmo) -> None:
     text = osmo("workflow", "list", "-c", "2").stdout
     assert "a-2" in text
     assert "a-1" not in text
+
+
+def test_the_spec_is_printed_as_it_was_submitted(osmo: Osmo) -> None:
+    text = '# mine\nworkflow:\n  name: t\n  tasks:\n  - {name: main, command: [echo, "{{workflow_id}} ü"]}'
+    run = osmo.submit(osmo.spec(text))
+    osmo.spec("changed since")
+    assert osmo("workflow", "spec", run).stdout == text
+    told = json.loads(osmo("workflow", "spec", run, "--json").stdout)
+    assert told == {"name": run, "spec_file": str(osmo.directory / "spec.yaml"), "spec": text}
+    osmo.wait(run)
+
+
+def test_a_log_is_json_line_by_line(osmo: Osmo) -> None:
+    run = osmo.submit(osmo.task("echo '[osmo] not ours'"))
+    osmo.wait(run)
+    lines = [json.loads(line) for line in osmo("workflow", "logs", run, "--json").stdout.splitlines()]
+    assert [(line["task"], line["attempt"], line["ours"], line["text"]) for line in lines] == [
+        ("main", 0, False, "[osmo] not ours"),
+        ("main", 0, True, "The command has ended: exit code 0"),
+    ]
+    assert all(line["time"].endswith("+00:00") for line in lines)
+
+
+def test_wait_prints_how_it_ended_for_programs(osmo: Osmo) -> None:
+    run = osmo.submit(osmo.task("exit 3"))
+    waited = osmo("workflow", "wait", run, "--json")
+    assert waited.returncode == 1
+    told = json.loads(waited.stdout)
+    assert (told["name"], told["status"], told["tasks"][0]["exit_code"]) == (run, "FAILED", 3)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_that_completes(osmo: Osmo, shell: str) -> None:
+    result = osmo("completion", shell)
+    assert (result.returncode, result.stderr) == (0, "")
+    for word in ("submit", "foreground", "submitted-after", "resume", "osmo workflow list --quiet"):
+        assert word in result.stdout
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    (osmo.directory / "script").write_text(result.stdout)
+    subprocess.run([shell, "-n", osmo.directory / "script"], check=True, timeout=60)
+
+
+def test_bash_completes_commands_and_ids(osmo: Osmo) -> None:
+    run = osmo.submit(osmo.task("true", name="somename"))
+    osmo.wait(run)
+    (osmo.directory / "script").write_text(osmo("completion", "bash").stdout)
+    ask = (
+        "source ./script; COMP_WORDS=(osmo workflow {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _shtab_osmo;"
+        ' echo "${{COMPREPLY[@]}}"'
+    )
+    for words, want in (("res", "resume"), ("query some", run)):
+        shown = subprocess.run(
+            ["bash", "-c", ask.format(words=words)],
+            env=osmo.environ,
+            cwd=osmo.directory,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert shown.stdout.split() == [want], shown.stderr
 
 
 def test_query_tells_what_is_not_in_the_store(osmo: Osmo, bucket: Bucket) -> None:
@@ -153,7 +216,15 @@ def test_a_home_that_is_not_ours_is_refused(osmo: Osmo, tmp_path: Path) -> None:
     home = tmp_path / "theirs"
     home.mkdir()
     os.chown(home, 12345, 12345)
-    for command in (("submit", "spec.yaml"), ("list",), ("query", "a-1"), ("cancel", "a-1"), ("logs", "a-1")):
+    for command in (
+        ("submit", "spec.yaml"),
+        ("list",),
+        ("query", "a-1"),
+        ("cancel", "a-1"),
+        ("logs", "a-1"),
+        ("delete", "a-1"),
+        ("resume", "--all"),
+    ):
         refused = osmo("workflow", *command, OSMO_HOME=str(home))
         assert refused.returncode == 1, command
         assert f"{home} belongs to another user (uid 12345)" in refused.stderr

@@ -2,6 +2,9 @@
 
 import fcntl
 import json
+import os
+import pty
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -181,3 +184,35 @@ def test_tasks_run_at_the_same_time(osmo: Osmo) -> None:
     ]
     run = osmo.submit(osmo.spec(json.dumps({"workflow": {"name": "t", "tasks": tasks}})))
     assert osmo.wait(run).returncode == 0
+
+
+def test_a_terminal_that_goes_away_is_a_preemption_of_what_runs_in_its_foreground(osmo: Osmo) -> None:
+    spec = osmo.task("trap 'exit 0' TERM; echo ready; while :; do echo more; sleep 0.1; done")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(osmo.directory)
+        os.execve(BIN / "osmo", ["osmo", "workflow", "submit", spec, "--foreground"], osmo.environ)
+    osmo.until_logged("t-1", "ready")
+    until(lambda: b"ready" in os.read(terminal, 4096))
+    os.close(terminal)  # the kernel tells the session with SIGHUP; whoever writes gets EIO
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert osmo.query("t-1")["status"] == "FAILED_PREEMPTED"
+
+
+def test_nohup_keeps_what_runs_in_the_foreground(osmo: Osmo) -> None:
+    spec = osmo.task("echo ready; until [ -e go ]; do sleep 0.1; done")
+    process = subprocess.Popen(
+        ["nohup", BIN / "osmo", "workflow", "submit", spec, "--foreground"],
+        cwd=osmo.directory,
+        env=osmo.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with process:
+        osmo.until_logged("t-1", "ready")
+        process.send_signal(signal.SIGHUP)
+        (osmo.directory / "go").touch()
+        assert process.communicate(timeout=60)
+    assert process.returncode == 0

@@ -147,6 +147,8 @@ class Attempt:
         self._board.facts(exit_code=code)
         self._log.ours(f"The command has ended: {outcome(code)}")
         lost = self._save(Trigger.PREEMPT if cause is Cause.PREEMPTED else Trigger.FINAL, code)
+        for stream in self._board.with_problems():
+            self._log.ours(f"Not in the last checkpoint: {stream.what_is_missing}")
         for stream in self._board.seen_nothing():
             self._log.ours(f"Nothing was ever checkpointed: {stream.why_nothing}")
         ending = conclude(cause, code, lost)

@@ -15,6 +15,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 from osmo.states import NEXT, State
 
 _NAMES_KEPT = 100
+_NAMES_SAID = 3
 
 
 @dataclass(slots=True)
@@ -41,6 +42,13 @@ class StreamStatus:
     error: str | None = None
     next_due: str | None = None
     final: bool = False
+
+    @property
+    def what_is_missing(self) -> str:
+        """What could not be stored, the first of it by name."""
+        first = [f"{name!r} ({why})" for name, why in list(self.problems.items())[:_NAMES_SAID]]
+        more = len(self.problems) - len(first)
+        return f"{self.path}: {', '.join(first)}{f' and {more} more' if more else ''}"
 
     @property
     def why_nothing(self) -> str:
@@ -113,6 +121,10 @@ class StatusBoard:
     def unsent(self) -> int:
         """How many files there was no time for."""
         return sum(stream.unsent for stream in self._streams)
+
+    def with_problems(self) -> list[StreamStatus]:
+        """The streams of which something could not be stored."""
+        return [stream for stream in self._streams if stream.problems]
 
     def seen_nothing(self) -> list[StreamStatus]:
         """The streams of which no file was ever found."""

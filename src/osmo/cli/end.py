@@ -7,9 +7,9 @@ from osmo.cli import launch
 from osmo.cli.main import BAD_INPUT, OK
 from osmo.cli.output import print_json
 from osmo.cli.settings import load
-from osmo.cli.view import home_of, view
+from osmo.cli.view import home_of, rebooted, view
 from osmo.clock import SystemClock
-from osmo.errors import RunNotFound
+from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
 from osmo.rundir.paths import Home
 
@@ -33,11 +33,14 @@ def _cancel(home: Home, run_id: str) -> str:
     """Why it cannot be canceled, empty if it is."""
     try:
         run = home.run(run_id)
-    except RunNotFound as error:
+    except (RunNotFound, RunDirectoryError) as error:
         return str(error)
     state = view(run).state
     if state.over:
         return f"is over already ({state})"
     records.write(run.cancel, {"at": SystemClock().now().isoformat()})
-    launch.see_to(run)
+    if rebooted(run):
+        launch.start_supervisor(run)  # nobody else would bring it to its end
+    else:
+        launch.see_to(run)
     return ""

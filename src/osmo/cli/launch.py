@@ -6,6 +6,7 @@ import sys
 from datetime import datetime, timedelta
 from typing import Any
 
+from osmo.cli.view import rebooted
 from osmo.clock import SystemClock
 from osmo.rundir import records
 from osmo.rundir.identity import Process, host
@@ -43,13 +44,19 @@ def supervisor(run: RunDir) -> Process | None:
 
 
 def see_to(run: RunDir) -> None:
-    """Start a supervisor again for a run that goes on, if its own died on this machine, or never came to life."""
+    """Start a supervisor again for a run that goes on, if its own died on this machine, or never came to life.
+
+    Not after a reboot: what becomes of the run then is for `osmo workflow resume` to say.
+    """
+    if rebooted(run):
+        return
     last = supervisor(run)
     if _never_started(run) if last is None else last.is_here and not last.alive:
         start_supervisor(run)
 
 
 def _never_started(run: RunDir) -> bool:
-    record = records.read(run.run) or {}
+    if (record := records.read(run.run)) is None:
+        return False
     since = SystemClock().now() - datetime.fromisoformat(record["submitted"])
     return record["host"] == host() and since > _TIME_TO_START

@@ -46,20 +46,15 @@ def _complain(*lines: str) -> None:
 
 def close_stdout() -> None:
     """Nobody reads it any more. Python would complain about that once more when it flushes at its end."""
-    _close(sys.stdout.fileno())
+    close(sys.stdout.fileno())
 
 
-def close_terminal() -> None:
-    """The terminal is gone, and with it whoever reads."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            _close(stream.fileno())
-
-
-def _close(number: int) -> None:
+def close(*numbers: int) -> None:
+    """What is written there from now on goes nowhere."""
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    for number in numbers:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _help(args: argparse.Namespace) -> int:

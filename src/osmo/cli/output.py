@@ -54,3 +54,7 @@ def span(seconds: float) -> str:
 
 def files_of(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+def runs_of(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"

@@ -16,12 +16,12 @@ from osmo.agent.config import FileSpec, Limits, TaskConfig
 from osmo.cli import launch, watch
 from osmo.cli.output import print_json
 from osmo.cli.settings import Settings, environment, load
-from osmo.cli.view import view, views
+from osmo.cli.view import RunView, live, view
 from osmo.clock import SystemClock
-from osmo.errors import OsmoError, SpecError, StoreError, Unavailable, UsageError
+from osmo.errors import OsmoError, RunNotFound, SpecError, StoreError, Unavailable, UsageError
 from osmo.rundir import files as made_files
 from osmo.rundir import records
-from osmo.rundir.identity import host
+from osmo.rundir.identity import boot, host
 from osmo.rundir.paths import Home, RunDir
 from osmo.spec import place
 from osmo.spec.load import Checked, check
@@ -103,20 +103,17 @@ class _Plan:
 
     def refuse_what_others_write(self) -> None:
         """Raises UsageError for a stream or a file that a running task has, and for a file that a person made."""
-        live = [(run, task) for run in views(self.home) if not run.state.over for task in run.tasks]
         streams = {
-            (entry.url, f"{task.name}.{entry.stream}"): run.run.id
-            for run, task in live
+            (entry.url, f"{task.name}.{entry.stream}"): run
+            for run in live(self.home)
+            for task in run.tasks
             if not task.state.over
             for entry in task.config.entries
         }
         for name, task in self.example.items():
             for entry in place.entries(task, self.where):
                 if (owner := streams.get((entry.url, f"{name}.{entry.stream}"))) is not None:
-                    raise UsageError(
-                        f"{owner} is checkpointing {name}'s {entry.basename} to {entry.url} at this moment",
-                        hint=f"Wait for it, cancel it (`osmo workflow cancel {owner}`), or use another url.",
-                    )
+                    raise _taken(owner, f"{name}'s {entry.basename} to {entry.url}")
         self._files(RunDir(self.home.workflows / "workflow-1"))
 
     def write(self, spec: Path) -> RunDir:
@@ -138,6 +135,7 @@ class _Plan:
                 "uuid": identity,
                 "submitted": SystemClock().now().isoformat(),
                 "host": host(),
+                "boot": boot(),
                 "cwd": self.where.cwd,
                 "spec_file": str(spec.absolute()),
                 "tasks": [task.name for task in self._tasks],
@@ -179,12 +177,26 @@ class _Plan:
 
     def _is_live(self, run_id: str, task: str) -> bool:
         run = RunDir(self.home.workflows / run_id)
-        if not run.run.exists():
+        try:
+            return any(one.name == task and not one.state.over for one in view(run).tasks)
+        except RunNotFound:
             return False
-        return any(one.name == task and not one.state.over for one in view(run).tasks)
 
     def _resolved(self, task: Task, run: RunDir) -> Task:
         return resolve(task, {"output": str(run.attempt(task.name, 0).data), "workflow_id": run.id})
+
+
+def _taken(owner: RunView, what: str) -> UsageError:
+    name = owner.run.id
+    if owner.rebooted:
+        return UsageError(
+            f"{name} was checkpointing {what} when this machine was rebooted, and has not ended",
+            hint=f"Let it make its last checkpoint (`osmo workflow resume {name}`), or use another url.",
+        )
+    return UsageError(
+        f"{name} is checkpointing {what} at this moment",
+        hint=f"Wait for it, cancel it (`osmo workflow cancel {name}`), or use another url.",
+    )
 
 
 @contextmanager

@@ -1,19 +1,23 @@
 """One run as people and programs want to see it, put together from its records."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from osmo.agent.config import TaskConfig
 from osmo.checkpoint.tree import Tree
 from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
+from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
-from osmo.rundir.identity import Process
+from osmo.rundir.identity import Process, host, rebooted_since
 from osmo.rundir.paths import AttemptDir, Home, RunDir
-from osmo.runner.service import newest_attempt, task_states
-from osmo.spec.checkpoint import CheckpointEntry, Matcher
+from osmo.runner import agents
+from osmo.runner.service import newest_attempt
+from osmo.spec.checkpoint import Matcher
 from osmo.states import State, of_workflow
 
 
@@ -47,12 +51,15 @@ class TaskView:
     def config(self) -> TaskConfig:
         return TaskConfig.read(records.read(self.attempt.task))
 
-    def unsaved(self) -> Unsaved:
-        """Walks the task's checkpointed paths as they are now."""
-        found = (self._unsaved(place, entries) for place, entries in enumerate(self.config.streams))
+    def unsaved(self, below: str = "/") -> Unsaved:
+        """Walks the task's checkpointed paths as they are now; only those in the folder `below`."""
+        streams = enumerate(self.config.streams)
+        found = (self.unsaved_of(place) for place, entries in streams if Path(entries[0].root).is_relative_to(below))
         return sum(found, start=Unsaved())
 
-    def _unsaved(self, place: int, entries: tuple[CheckpointEntry, ...]) -> Unsaved:
+    def unsaved_of(self, place: int) -> Unsaved:
+        """The same of one stream."""
+        entries = self.config.streams[place]
         tree = Tree(entries[0].root)
         matchers = [Matcher(entry.regex, entry.basename) for entry in entries]
         saved = (records.read(self.attempt.saved(place)) or {}).get("files", {})
@@ -89,15 +96,41 @@ class RunView:
     def is_here(self) -> bool:
         """Its files are on this machine."""
         record = records.read(self.run.supervisor)
-        return record is None or Process.read(record).is_here
+        return self.host == host() if record is None else Process.read(record).is_here
+
+    @property
+    def rebooted(self) -> bool:
+        """It was not over when its machine was rebooted: nothing of it runs until it is resumed."""
+        return not self.state.over and rebooted(self.run)
+
+    def troubles(self) -> list[str]:
+        """What keeps it from going on, a line each."""
+        if self.state.over:
+            return []
+        if self.rebooted:
+            return [f"its machine was rebooted; `osmo workflow resume {self.run.id}` goes on"]
+        supervisor = records.read(self.run.supervisor)
+        known = [(task, agents.read(supervisor, task.name)) for task in self.tasks if not task.state.over]
+        return [
+            f"{task.name}: its agent died {one.deaths} times, last at {moment(one.died)};"
+            f" see {task.attempt.agent_errors}"
+            for task, one in known
+            if one.ailing
+        ]
 
     @property
     def last_seen(self) -> str:
         """When an agent last wrote something, ISO 8601."""
         return max((task.status.get("written", "") for task in self.tasks), default="") or str(self.record["submitted"])
 
-    def unsaved(self) -> Unsaved:
-        return sum((task.unsaved() for task in self.tasks), start=Unsaved())
+    def unsaved(self) -> Unsaved | None:
+        """None if this machine, or this version of osmo, cannot tell."""
+        if not self.is_here:
+            return None
+        try:
+            return sum((task.unsaved() for task in self.tasks), start=Unsaved())
+        except RunDirectoryError:
+            return None
 
     def never_seen(self) -> Iterator[str]:
         """One line for each stream of an ended task of which no file was ever found."""
@@ -121,21 +154,71 @@ def home_of(settings: Settings) -> Home:
 
 
 def view(run: RunDir) -> RunView:
-    """The run as it is now."""
-    record = records.read(run.run) or {}
-    names = list(record.get("tasks", []))
-    states = task_states(run, names)
-    tasks = []
-    for name in names:
-        attempt = newest_attempt(run, name)
-        tasks.append(TaskView(name, attempt, states[name], records.read(attempt.status) or {}))
-    return RunView(run, record, tuple(tasks))
+    """The run as it is now. Raises RunNotFound if it was deleted meanwhile."""
+    record = records.read(run.run)
+    if record is None:
+        raise RunNotFound(f"{run.id} is not there any more ({run.path})")
+    return RunView(run, record, tuple(_task(run, name) for name in record.get("tasks", [])))
 
 
-def views(home: Home) -> list[RunView]:
-    """All runs of this machine, the newest first."""
-    found = [view(run) for run in home.runs() if run.run.exists()]
-    return sorted(found, key=lambda one: one.record.get("submitted", ""), reverse=True)
+def _task(run: RunDir, name: str) -> TaskView:
+    attempt = newest_attempt(run, name)
+    status = records.read(attempt.status) or {}
+    return TaskView(name, attempt, State(status.get("state", State.SUBMITTING)), status)
+
+
+def live(home: Home) -> list[RunView]:
+    """The runs of this machine that are not over. Those that are, however many, are not read."""
+    found = []
+    for run in home.live():
+        with suppress(RunNotFound):  # deleted meanwhile
+            found.append(view(run))
+    return [seen for seen in found if not seen.state.over]
+
+
+def rebooted(run: RunDir) -> bool:
+    """Whether this machine was booted again since somebody last took care of the run."""
+    return rebooted_since(records.read(run.supervisor) or records.read(run.run) or {})
+
+
+def summary(seen: RunView) -> dict[str, Any]:
+    """A run for programs, in short."""
+    return {
+        "name": seen.run.id,
+        "uuid": seen.record["uuid"],
+        "status": seen.state,
+        "submitted": seen.record["submitted"],
+        "host": seen.host,
+        "directory": str(seen.run.path),
+        "rebooted": seen.rebooted,
+        "troubles": seen.troubles(),
+    }
+
+
+def as_json(seen: RunView, unsaved: Unsaved | None) -> dict[str, Any]:
+    """A run for programs, with all there is to say."""
+    supervisor = records.read(seen.run.supervisor)
+    tasks = [
+        {
+            "name": task.name,
+            "attempt": int(task.attempt.path.name),
+            "status": task.state,
+            "exit_code": task.status.get("exit_code"),
+            "message": task.status.get("message", ""),
+            "started": task.status.get("started"),
+            "ended": task.status.get("ended"),
+            "agent": agents.read(supervisor, task.name).record(),
+            "checkpoints": [stream | {"age_s": age_s(stream["checkpointed"])} for stream in task.streams],
+        }
+        for task in seen.tasks
+    ]
+    on_disk = None if unsaved is None else {"files": unsaved.files, "size": unsaved.size}
+    return summary(seen) | {"tasks": tasks, "not_in_store": on_disk, "never_seen": list(seen.never_seen())}
+
+
+def moment(text: str | None) -> str:
+    """`2025-04-22 23:57:13`, UTC."""
+    return "-" if text is None else text[:19].replace("T", " ")
 
 
 def age_s(moment: str | None) -> float | None:

@@ -1,6 +1,7 @@
 """`osmo workflow logs` and `wait`, and looking on after a submit."""
 
 import argparse
+import errno
 import signal
 import sys
 from queue import SimpleQueue
@@ -9,11 +10,13 @@ from typing import Any
 from osmo.agent.signals import queued
 from osmo.backends.local import LocalBackend
 from osmo.cli import launch
-from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK, close_stdout
+from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK, close, close_stdout
+from osmo.cli.output import print_json
 from osmo.cli.settings import environment, load
-from osmo.cli.view import RunView, home_of, view
+from osmo.cli.view import RunView, as_json, home_of, view
 from osmo.clock import SystemClock
-from osmo.errors import UsageError
+from osmo.errors import OsmoError, UsageError
+from osmo.logs.line import as_json as line_as_json
 from osmo.logs.read import LogReader, merged, skip_to_last
 from osmo.rundir import records
 from osmo.rundir.paths import RunDir
@@ -22,16 +25,18 @@ from osmo.states import State
 
 _LOOK_EVERY_S = 0.2
 _SEE_TO_EVERY_S = 5.0
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 def logs(args: argparse.Namespace) -> int:
     """Show the log: what is there, then what comes while the run lives."""
     run = home_of(load()).run(args.id)
-    log = _Log(run, args.task)
+    log = _Log(run, args.task, as_json=args.json)
     if args.last_n_lines is not None:
         log.show_last(args.last_n_lines)
     log.show()
     if args.no_follow:
+        _warn_of(view(run), set())
         return OK
     try:
         _until_over(run, log)
@@ -47,6 +52,8 @@ def wait(args: argparse.Namespace) -> int:
         ended = _until_over(run, None)
     except KeyboardInterrupt:
         return INTERRUPTED
+    if args.format == "json":
+        print_json(as_json(ended, ended.unsaved()))
     return _conclude(ended)
 
 
@@ -66,52 +73,62 @@ def follow(run: RunDir) -> int:
 
 
 def in_foreground(run: RunDir) -> int:
-    """Supervise the run in this process and show its log. SIGTERM is a preemption; Ctrl-C cancels."""
+    """Supervise the run in this process and show its log. Ctrl-C cancels. SIGTERM is a preemption, and so is the end of
+    the terminal (SIGHUP), unless somebody saw to it that it is ignored (nohup)."""
     clock = SystemClock()
     log = _Log(run, None)
+    terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     signals: SimpleQueue[Any] = SimpleQueue()
-    with queued(signals, signal.SIGTERM, signal.SIGINT):
+    told: set[str] = set()
+    with queued(signals, *_ENDS, *([] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP])):
         supervisor = Supervisor(run, LocalBackend(environment()), clock)
         while not supervisor.step().over:
-            _show_if_read(log)
+            _show_if_read(log, terminals)
+            _warn_of(view(run), told)
             clock.sleep(_LOOK_EVERY_S)
             while not signals.empty():
-                if signals.get() is signal.SIGINT:
+                if (got := signals.get()) is signal.SIGINT:
                     records.write(run.cancel, {"by": "Ctrl-C"})
-                else:
-                    supervisor.stop()
-        _show_if_read(log)
+                    continue
+                if got is signal.SIGHUP:
+                    close(*terminals)
+                supervisor.stop()
+        _show_if_read(log, terminals)
     return _conclude(view(run))
 
 
-def _show_if_read(log: "_Log") -> None:
+def _show_if_read(log: "_Log", terminals: list[int]) -> None:
     """The run does not end because nobody looks on any more."""
     try:
         log.show()
     except BrokenPipeError:
         close_stdout()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        close(*terminals)  # the terminal is gone, SIGHUP is on its way
 
 
 class _Log:
     """The log of a run, or of one of its tasks, shown as far as it goes."""
 
-    def __init__(self, run: RunDir, task: str | None) -> None:
+    def __init__(self, run: RunDir, task: str | None, *, as_json: bool = False) -> None:
         names = [one.name for one in view(run).tasks]
         if task is not None and task not in names:
             raise UsageError(f"{run.id} has no task {task!r} (it has {', '.join(names)})")
         self._run = run
         self._names = names if task is None else [task]
         self._readers: dict[str, LogReader] = {}
+        self._shape = line_as_json if as_json else bytes
 
     def show(self) -> None:
         """What came since the last time."""
-        for text in merged(self._all()):
-            sys.stdout.buffer.write(text)
+        sys.stdout.buffer.writelines(map(self._shape, merged(self._all())))
         sys.stdout.buffer.flush()
 
     def show_last(self, count: int) -> None:
         """The last `count` lines of what there is; `show` goes on behind them."""
-        sys.stdout.buffer.writelines(skip_to_last(self._all(), count))
+        sys.stdout.buffer.writelines(map(self._shape, skip_to_last(self._all(), count)))
         sys.stdout.buffer.flush()
 
     def _all(self) -> list[LogReader]:
@@ -125,6 +142,7 @@ def _until_over(run: RunDir, log: _Log | None) -> RunView:
     """Look at the run until it is over."""
     clock = SystemClock()
     see_to_at = clock.monotonic() + _SEE_TO_EVERY_S
+    told: set[str] = set()
     while True:
         seen = view(run)
         if log is not None:
@@ -133,10 +151,24 @@ def _until_over(run: RunDir, log: _Log | None) -> RunView:
             return seen
         if not seen.is_here:
             raise UsageError(f"{run.id} runs on {seen.host}, last seen {seen.last_seen}")
+        if seen.rebooted:
+            raise OsmoError(
+                f"{run.id} was {seen.state} when its machine was rebooted",
+                hint=f"`osmo workflow resume {run.id}` goes on.",
+            )
+        _warn_of(seen, told)
         if clock.monotonic() >= see_to_at:
             launch.see_to(run)
             see_to_at = clock.monotonic() + _SEE_TO_EVERY_S
         clock.sleep(_LOOK_EVERY_S)
+
+
+def _warn_of(seen: RunView, told: set[str]) -> None:
+    """Say what keeps the run from going on, once for each task. told: what was said already."""
+    for trouble in seen.troubles():
+        if (about := trouble.partition(":")[0]) not in told:
+            told.add(about)
+            print(f"WARNING: {seen.run.id}: {trouble}", file=sys.stderr)
 
 
 def _conclude(ended: RunView) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,10 @@ class AttemptDir:
         return self.path / "agent.json"
 
     @property
+    def agent_lock(self) -> Path:
+        return self.path / "agent.lock"
+
+    @property
     def child(self) -> Path:
         return self.path / "child.json"
 
@@ -48,6 +52,11 @@ class AttemptDir:
     def output(self) -> Path:
         """What the command printed and the agent has not taken over yet."""
         return self.path / "output"
+
+    @property
+    def position(self) -> Path:
+        """How far `output` is in the log."""
+        return self.path / "position"
 
     @property
     def log(self) -> Path:
@@ -128,6 +137,10 @@ class RunDir:
         return [self.attempt(task, number) for number in numbers]
 
 
+def _ignore(_name: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """`$OSMO_HOME`: the runs of this machine, and what they have in common."""
@@ -181,31 +194,31 @@ class Home:
 
     def runs(self) -> Iterator[RunDir]:
         """All runs of this user, in no order."""
-        return (RunDir(self.workflows / name) for name, owner in self._names() if owner == os.geteuid())
+        workflows = self.workflows
+        return (RunDir(workflows / name) for name in self._mine(_ignore))
 
-    def strangers(self) -> list[str]:
-        """Names of what lies among the runs and belongs to another user: no command touches it."""
-        return sorted(name for name, owner in self._names() if owner != os.geteuid())
-
-    def newest_first(self, part: str = "") -> list[RunDir]:
+    def newest_first(self, part: str = "", stranger: Callable[[str], None] = _ignore) -> Iterator[RunDir]:
         """The runs whose id has `part` in it, as they were submitted: by the time of `run.json`, which is written once.
 
-        Among ten thousand runs only those that are shown are read.
+        Among ten thousand runs only those that are shown are read. stranger: told of what belongs to another user and
+        is left out.
         """
+        workflows = self.workflows
         found = []
-        for name, owner in self._names():
-            if owner == os.geteuid() and part in name:
+        for name in self._mine(stranger):
+            if part in name:
                 with contextlib.suppress(FileNotFoundError):  # not submitted yet, or just deleted
-                    found.append((os.stat(f"{self.workflows}/{name}/run.json").st_mtime_ns, name))
-        return [RunDir(self.workflows / name) for _, name in sorted(found, reverse=True)]
+                    found.append((os.stat(f"{workflows}/{name}/run.json").st_mtime_ns, name))
+        return (RunDir(workflows / name) for _, name in sorted(found, reverse=True))
 
     def live(self) -> list[RunDir]:
         """The runs that may not be over: all but those that say they are."""
-        names = [name for name, owner in self._names() if owner == os.geteuid()]
-        return [RunDir(self.workflows / name) for name in names if _is_live(f"{self.workflows}/{name}")]
+        workflows = self.workflows
+        return [RunDir(workflows / name) for name in self._mine(_ignore) if _is_live(f"{workflows}/{name}")]
 
-    def _names(self) -> Iterator[tuple[str, int]]:
-        """What lies among the runs under the name of one, and who owns it (uid)."""
+    def _mine(self, stranger: Callable[[str], None]) -> Iterator[str]:
+        """What lies among the runs under the name of one."""
+        me = os.geteuid()
         try:
             entries = os.scandir(self.workflows)
         except FileNotFoundError:
@@ -214,7 +227,10 @@ class Home:
             for entry in entries:
                 if RUN_ID.fullmatch(entry.name):
                     with contextlib.suppress(FileNotFoundError):
-                        yield entry.name, entry.stat().st_uid
+                        if entry.stat().st_uid == me:
+                            yield entry.name
+                        else:
+                            stranger(entry.name)
 
     def new_run(self, name: str) -> RunDir:
         """An empty directory for a new run: `<name>-<n>`, n one above every number this name ever had."""
@@ -244,4 +260,4 @@ def _check_owner(path: Path, hint: str) -> int:
 
 
 def _is_live(path: str) -> bool:
-    return os.path.exists(f"{path}/run.json") and not os.path.exists(f"{path}/ended.json")
+    return not os.path.exists(f"{path}/ended.json") and os.path.exists(f"{path}/run.json")

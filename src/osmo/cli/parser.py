@@ -1,0 +1,169 @@
+"""The words of the command line. Building them is quick: `osmo --help` imports nothing else."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from osmo.states import State
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def build(help_: Command) -> argparse.ArgumentParser:
+    """The whole command line. A namespace that it parsed has `command`, to be called with it.
+
+    help_: the command for a word that wants another one behind it; its namespace has `parser`.
+    """
+    parser = argparse.ArgumentParser(
+        prog="osmo", description="Runs workflows and keeps their tasks' data safe.", allow_abbrev=False
+    )
+    modules = _commands(parser, help_)
+    workflow = modules.add_parser("workflow", help="submit, watch and end workflows", allow_abbrev=False)
+    commands = _commands(workflow, help_)
+    _starting(commands)
+    _looking(commands)
+    _ending(commands)
+    settings = _command(modules, "settings", "show", "settings", "every setting, its value, and where that came from")
+    _formats(settings)
+    version = _command(modules, "version", "show", "version", "the version of osmo")
+    _formats(version)
+    completion = _command(
+        modules, "completion", "completion", "completion", "print a script that completes osmo's words in a shell"
+    )
+    completion.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
+    return parser
+
+
+def _starting(commands: Any) -> None:
+    submit = _command(commands, "submit", "submit", "submit", "start a workflow")
+    submit.add_argument("file", metavar="FILE", help="the workflow spec (YAML)")
+    looking = submit.add_mutually_exclusive_group()
+    looking.add_argument("--follow", action="store_true", help="show the log until the workflow ends")
+    looking.add_argument(
+        "--foreground", action="store_true", help="run it in this process: for Slurm scripts and containers"
+    )
+    submit.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
+    submit.add_argument("--grace", metavar="DURATION", help="from TERM to KILL; on preemption, for everything (25s)")
+    submit.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
+    _formats(submit)
+
+    validate = _command(commands, "validate", "submit", "validate", "say what is wrong with a spec, run nothing")
+    validate.add_argument("file", metavar="FILE", help="the workflow spec (YAML)")
+    _formats(validate)
+
+    resume = _command(commands, "resume", "resume", "resume", "go on with workflows after a reboot")
+    _run_ids(resume, "*")
+    resume.add_argument("--all", action="store_true", help="all of this machine that are not over")
+    _formats(resume)
+
+
+def _looking(commands: Any) -> None:
+    logs = _command(commands, "logs", "watch", "logs", "show what the tasks print, and their checkpoints")
+    _run_id(logs)
+    logs.add_argument("-t", "--task", help="only this task's lines")
+    logs.add_argument("-n", "--last-n-lines", type=_count, metavar="N", help="begin with the last N lines")
+    logs.add_argument("--no-follow", action="store_true", help="end with what is there now")
+    logs.add_argument("--json", action="store_true", help="print each line as a JSON object in a line of its own")
+
+    query = _command(commands, "query", "query", "query", "show a workflow's tasks and checkpoints")
+    _run_id(query)
+    query.add_argument("-v", "--verbose", action="store_true", help="more of everything")
+    _formats(query)
+
+    check = _command(commands, "check", "check", "check", "exit with 1 if the last checkpoint is too old")
+    _run_id(check)
+    check.add_argument("--max-age", required=True, metavar="AGE", help="how old it may be: 30m, 2h, 1d")
+    _formats(check)
+
+    spec = _command(commands, "spec", "show", "spec", "print a workflow's spec as it was submitted")
+    _run_id(spec)
+    _formats(spec)
+
+    _listing(_command(commands, "list", "listing", "list_runs", "list the workflows of this machine"))
+
+    wait = _command(commands, "wait", "watch", "wait", "wait until a workflow ends; the exit code says how")
+    _run_id(wait)
+    _formats(wait)
+
+
+def _listing(listing: argparse.ArgumentParser) -> None:
+    listing.add_argument("-c", "--count", type=_count, default=20, metavar="N", help="at most so many (20)")
+    listing.add_argument("-f", "--offset", type=_count, default=0, metavar="N", help="leave out the first N")
+    listing.add_argument("-n", "--name", default="", metavar="TEXT", help="only those with this text in their id")
+    listing.add_argument(
+        "-o", "--order", choices=("asc", "desc"), default="desc", help="the newest at the bottom, or at the top (desc)"
+    )
+    listing.add_argument(
+        *("-s", "--status"), nargs="+", metavar="STATUS", default=[], choices=[state.value for state in State],
+        help="only those with one of these: RUNNING, COMPLETED, FAILED …",
+    )  # fmt: skip
+    listing.add_argument("--submitted-after", type=_day, metavar="YYYY-MM-DD", help="on that day (UTC) or later")
+    listing.add_argument("--submitted-before", type=_day, metavar="YYYY-MM-DD", help="before that day (UTC)")
+    listing.add_argument("-q", "--quiet", action="store_true", help="print ids only, one a line")
+    _formats(listing)
+
+
+def _ending(commands: Any) -> None:
+    cancel = _command(commands, "cancel", "end", "cancel", "end workflows; their last checkpoints are made")
+    _run_ids(cancel, "+")
+    _formats(cancel)
+
+    delete = _command(commands, "delete", "delete", "delete", "delete workflows that are over: logs, output, records")
+    _run_ids(delete, "*")
+    delete.add_argument("--older-than", metavar="AGE", help="only those that ended so long ago: 12h, 30d")
+    delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    delete.add_argument("--force", action="store_true", help="even if files in them are not in their data store")
+    _formats(delete)
+
+
+def _commands(parser: argparse.ArgumentParser, help_: Command) -> Any:
+    parser.set_defaults(command=help_, parser=parser)
+    return parser.add_subparsers(metavar="COMMAND", title="commands")
+
+
+def _command(commands: Any, name: str, module: str, function: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+    )
+    parser.set_defaults(command=_late(module, function))
+    return parser
+
+
+def _late(module: str, function: str) -> Command:
+    """The command that `function` of `osmo.cli.<module>` is."""
+
+    def command(args: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        result: int = getattr(import_module(f"osmo.cli.{module}"), function)(args)
+        return result
+
+    return command
+
+
+def _run_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the workflow's id, as submit printed it")
+
+
+def _run_ids(parser: argparse.ArgumentParser, how_many: str) -> None:
+    parser.add_argument("ids", metavar="ID", nargs=how_many, help="a workflow's id, as submit printed it")
+
+
+def _formats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="print JSON")
+    parser.add_argument("-t", "--format-type", choices=("text", "json"), dest="format", help="text or json")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines or rows")
+    return int(text)
+
+
+def _day(text: str) -> str:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day: write YYYY-MM-DD") from None

@@ -1,0 +1,160 @@
+"""A disk that is full, on every side, and memory that is used up: the run goes on, and is told as it was."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from osmo.rundir import records
+from osmo.rundir.identity import Process
+from support.cli import BIN, Osmo, osmo_in, run_id, until
+from support.small_disks import fill, small_disk, small_memory
+from support.stored import Stored
+
+SIZE = 8 << 20
+
+
+@pytest.fixture
+def at_home(tmp_path: Path) -> Iterator[Path]:
+    """The file system that runs are kept on."""
+    with small_disk(tmp_path / "osmo-home", SIZE) as place:
+        yield place
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "elsewhere", SIZE) as place:
+        yield place
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Osmo]:
+    """A command without any server: the store is a folder."""
+    with osmo_in(tmp_path, {}) as command:
+        yield command
+
+
+def entry(path: str, store: Path) -> list[dict[str, str]]:
+    return [{"path": path, "url": f"file://{store}", "frequency": "300ms"}]
+
+
+def test_a_task_whose_disk_is_full_fails_by_itself_and_keeps_what_it_wrote(elsewhere: Path, plain: Osmo) -> None:
+    store = Stored(plain.directory / "store")
+    script = f"mkdir {elsewhere}/data; cd {elsewhere}/data; echo 1 > a; cat /dev/zero > b 2>../why; exit 5"
+    run = plain.submit(plain.task(script, checkpoint=entry(f"{elsewhere}/data", store.directory)))
+    assert plain.wait(run).returncode == 1
+    [task] = plain.query(run)["tasks"]
+    assert (task["status"], task["exit_code"]) == ("FAILED", 5)
+    sizes = {file["name"]: file["size"] for file in store.checkpoints("main.data")[-1]["files"]}
+    assert sizes == {name: (elsewhere / "data" / name).stat().st_size for name in ("a", "b")}
+    assert sizes["b"] > 0
+    assert (store.directory / "data/b").stat().st_size == sizes["b"]
+
+
+# What it prints while nothing can be written is lost, and it does not mind: as a shell's echo, unlike Python's print.
+PRINTS = (
+    "mkdir data; echo 1 > data/a; echo ready; trap '' PIPE;"
+    "until [ -e go ]; do echo a line of output 2>/dev/null; sleep 0.02; done; echo 2 > data/b; exit 7"
+)
+
+
+def test_a_run_directory_that_is_full_loses_lines_and_nothing_else(at_home: Path, plain: Osmo) -> None:
+    store = Stored(plain.directory / "store")
+    run = plain.submit(plain.task(PRINTS, checkpoint=entry("data", store.directory)))
+    until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+    agent = records.read(plain.attempt(run).agent) or {}
+    filler = fill(at_home)
+    (plain.directory / "go").touch()
+    until(lambda: store.files() == {"data/a", "data/b"}, "the last checkpoint")
+    until(lambda: store.checkpoints("main.data")[-1]["trigger"] == "final", "its record")
+    assert store.checkpoints("main.data")[-1]["exit_code"] == 7
+    assert Process.read(agent).alive  # until it could say how it ended
+    assert plain.query(run)["status"] == "RUNNING"
+    filler.unlink()
+    assert plain.wait(run).returncode == 1
+    [task] = plain.query(run)["tasks"]
+    assert (task["status"], task["exit_code"]) == ("FAILED", 7)
+    assert records.read(plain.attempt(run).agent) == agent
+    assert len([record for record in store.checkpoints("main.data") if record["trigger"] == "final"]) == 1
+
+
+def test_lines_that_did_not_fit_are_counted(at_home: Path, plain: Osmo) -> None:
+    store = Stored(plain.directory / "store")
+    run = plain.submit(plain.task(PRINTS, checkpoint=entry("data", store.directory)))
+    until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+    filler = fill(at_home)
+    until(lambda: plain.attempt(run).log.stat().st_size % 4096 == 0, "the end of the log's last page")
+    (plain.directory / "data/c").write_text("3")  # a checkpoint that the log has no room for
+    until(lambda: store.files() == {"data/a", "data/c"}, "a checkpoint")
+    filler.unlink()
+    (plain.directory / "go").touch()
+    assert plain.wait(run).returncode == 1
+    assert plain.logged(run, "lines of this log could not be written")
+    assert plain.query(run)["tasks"][0]["exit_code"] == 7
+
+
+def test_an_agent_that_dies_on_a_full_disk_leaves_the_exit_code_to_the_next(at_home: Path, plain: Osmo) -> None:
+    """The wrapper had room for it from the beginning."""
+    store = Stored(plain.directory / "store")
+    run = plain.submit(plain.task(PRINTS, checkpoint=entry("data", store.directory)))
+    until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+    agent = Process.read(records.read(plain.attempt(run).agent) or {})
+    fill(at_home)
+    (plain.directory / "go").touch()
+    until(plain.attempt(run).exit.exists, "the end of the command")
+    subprocess.run(["kill", "-KILL", str(agent.pid)], check=True)
+    until(lambda: not agent.alive)
+    (at_home / "filler").unlink()
+    assert plain.wait(run).returncode == 1
+    assert plain.query(run)["tasks"][0]["exit_code"] == 7
+
+
+def test_a_store_that_is_full_is_used_again_when_it_is_not(elsewhere: Path, plain: Osmo) -> None:
+    store = Stored(elsewhere / "store")
+    script = "mkdir data; echo 1 > data/a; until [ -e go ]; do sleep 0.1; done; echo 3 > data/c; exit 7"
+    run = plain.submit(plain.task(script, checkpoint=entry("data", store.directory)))
+    until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+    filler = fill(elsewhere)
+    (plain.directory / "data/b").write_bytes(b"2" * 100_000)
+    plain.until_logged(run, "the disk is full")
+    plain.until_logged(run, "Next try in")
+    assert plain.query(run)["status"] == "RUNNING"
+    assert plain.query(run)["not_in_store"] == {"files": 1, "size": 100_000}
+    filler.unlink()
+    until(lambda: store.files() == {"data/a", "data/b"}, "room again")
+    (plain.directory / "go").touch()
+    assert plain.wait(run).returncode == 1
+    assert plain.query(run)["tasks"][0]["exit_code"] == 7
+    assert {file["name"] for file in store.checkpoints("main.data")[-1]["files"]} == {"a", "b", "c"}
+    for name in "abc":
+        assert (store.directory / "data" / name).read_bytes() == (plain.directory / "data" / name).read_bytes()
+
+
+@pytest.fixture
+def in_little_memory(tmp_path: Path) -> Iterator[Callable[[list[str]], list[str]]]:
+    with small_memory(f"osmo-test-{tmp_path.name}"[-60:].replace("_", "-"), 400 << 20) as wrapped:
+        yield wrapped
+
+
+def test_out_of_memory_the_kernel_kills_the_command_and_not_the_agent(
+    in_little_memory: Callable[[list[str]], list[str]], plain: Osmo
+) -> None:
+    """All of a run's processes are in one control group."""
+    store = Stored(plain.directory / "store")
+    eat = "held = []\nwhile True: held.append(b'x' * (1 << 20))"
+    program = f"import os; os.mkdir('data'); open('data/a', 'w').write('1'); print('ready', flush=True)\n{eat}"
+    spec = plain.task("", command=[sys.executable, "-c", program], checkpoint=entry("data", store.directory))
+    command = in_little_memory([f"{BIN}/osmo", "workflow", "submit", spec])
+    submitted = subprocess.run(
+        command, cwd=plain.directory, env=plain.environ, capture_output=True, text=True, check=True, timeout=60
+    )
+    run = run_id(submitted.stdout)
+    assert plain.wait(run).returncode == 1
+    [task] = plain.query(run)["tasks"]
+    assert (task["status"], task["exit_code"]) == ("FAILED", 137)
+    assert task["agent"]["deaths"] == 0
+    record = store.checkpoints("main.data")[-1]
+    assert (record["trigger"], record["exit_code"], [file["name"] for file in record["files"]]) == ("final", 137, ["a"])
+    assert store.files() == {"data/a"}
