@@ -34,7 +34,7 @@ class RunNotFound(UsageError):
     hint = "`osmo workflow list` shows the runs of this machine."
 
 
-class RunDirectoryError(OsmoError):
+class RunDirectoryError(UsageError):
     """The run directory cannot be used: it belongs to somebody else, or is full, or not readable."""
 
 

@@ -78,7 +78,7 @@ def test_what_did_not_change_is_not_sent_again(osmo: Osmo, bucket: Bucket) -> No
     assert bucket.files() == {"data/a", "data/b"}
     assert (bucket.directory / "data/a").stat().st_mtime_ns == first
     log = osmo.log(run)
-    assert log[-1].endswith("; uploaded 1 file, 2.00B in 0.0 s") or "uploaded 1 file, 2.00B" in log[-1]
+    assert "; uploaded 1 file, 2 B in " in log[-1]
 
 
 def test_a_run_with_nothing_to_save_says_so_last(osmo: Osmo, bucket: Bucket) -> None:
@@ -94,6 +94,6 @@ def test_a_run_with_nothing_to_save_says_so_last(osmo: Osmo, bucket: Bucket) -> 
     assert second == f"WARNING: main: nothing was ever checkpointed from {here}/never: it was never there"
     run = run_id(result.stdout)
     assert osmo.wait(run).stderr.splitlines()[-2:] == [first, second]
-    assert len(osmo.query(run)["never_seen"]) == 2
+    assert len(osmo.query(run)["shortcomings"]) == 2
     assert osmo.logged(run, f"{here}/never was never there")
     assert not bucket.files()

@@ -200,7 +200,7 @@ def test_query_tells_what_is_not_in_the_store(osmo: Osmo, bucket: Bucket) -> Non
     (osmo.directory / "data/b").write_text("new")
     os.utime(osmo.directory / "data/a", ns=(0, (osmo.directory / "data/b").stat().st_mtime_ns - 40_000_000_000))
     last = osmo("workflow", "query", run).stdout.splitlines()[-1]
-    assert last.startswith("2 files, 16 B, 4")
+    assert last.startswith("not everything on disk is in the store: 2 files, 16 B, 4")
     assert last.endswith(" s old, are not")
     assert osmo.query(run)["not_in_store"] == {"files": 2, "size": 16}
 
@@ -208,7 +208,7 @@ def test_query_tells_what_is_not_in_the_store(osmo: Osmo, bucket: Bucket) -> Non
 def test_a_home_that_is_not_ours_is_refused(osmo: Osmo, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     below_a_file = osmo("workflow", "submit", osmo.task("true"), OSMO_HOME=str(tmp_path / "file/x"))
-    assert below_a_file.returncode == 1
+    assert below_a_file.returncode == 2
     assert "cannot keep runs here" in below_a_file.stderr
     assert "Set OSMO_HOME" in below_a_file.stderr
     if os.geteuid():
@@ -226,7 +226,7 @@ def test_a_home_that_is_not_ours_is_refused(osmo: Osmo, tmp_path: Path) -> None:
         ("resume", "--all"),
     ):
         refused = osmo("workflow", *command, OSMO_HOME=str(home))
-        assert refused.returncode == 1, command
+        assert refused.returncode == 2, command
         assert f"{home} belongs to another user (uid 12345)" in refused.stderr
 
 

@@ -121,7 +121,7 @@ def test_a_task_whose_last_checkpoint_cannot_be_stored_has_failed(
     [task] = osmo.query(run)["tasks"]
     assert (task["status"], task["exit_code"]) == ("FAILED", code)
     data = osmo.directory / "data"
-    by_hand = f"`aws s3 cp --recursive {data} s3://bucket/x/data"
+    by_hand = f"`aws s3 cp --endpoint-url {own_server.endpoint} --recursive {data} s3://bucket/x/data"
     assert message in task["message"]
     assert f"checkpoint of {data} is not in s3://bucket/x;" in task["message"]
     assert by_hand in task["message"]
@@ -135,7 +135,7 @@ def test_a_store_that_says_no_is_refused_at_submit(osmo: Osmo, bucket: Bucket) -
     spec = osmo.task("echo started > started", checkpoint=entry(f"s3://{bucket.name}"))
     refused = osmo("workflow", "submit", spec, AWS_SECRET_ACCESS_KEY="wrong-and-secret")
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert f"s3://{bucket.name}" in refused.stderr
     assert "403" in refused.stderr
     assert "credentials: environment (AWS_ACCESS_KEY_ID)" in refused.stderr
@@ -154,12 +154,12 @@ def test_each_refused_store_has_its_line_and_its_reason(osmo: Osmo, tmp_path: Pa
         nobody = {name: value for name, value in osmo.environ.items() if not name.startswith("AWS_")}
         osmo.environ = nobody | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL_S3": server.endpoint}
         unknown = osmo("workflow", "submit", osmo.task("true", checkpoint=entries[:1]))
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     for url in urls:
         assert sum(url in line for line in refused.stderr.splitlines()) == 1, refused.stderr
     assert "NoSuchBucket" in refused.stderr
     assert "is not a directory" in refused.stderr
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "no AWS credentials found" in unknown.stderr
 
 

@@ -1,10 +1,8 @@
-"""The package is replaced while a task runs: all that its agent will ever need was imported before the command began."""
+"""The package is replaced while a task runs: all that its agent will need was imported before the command began."""
 
-import importlib.metadata
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,7 +58,7 @@ def entry(bucket: Stored) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def credentials(request: pytest.FixtureRequest, osmo: Osmo, s3: S3Server) -> Iterator[None]:
+def credentials(request: pytest.FixtureRequest, osmo: Osmo, s3: S3Server) -> None:
     """Where the keys are."""
     home = Path(osmo.environ["HOME"]) / ".aws"
     keys = f"aws_access_key_id = {s3.key}\naws_secret_access_key = {s3.secret}\n"
@@ -76,7 +74,6 @@ def credentials(request: pytest.FixtureRequest, osmo: Osmo, s3: S3Server) -> Ite
         helper.write_text(f"#!/bin/sh\necho '{answer}'\n")
         helper.chmod(0o700)
         (home / "config").write_text(f"[default]\ncredential_process = {helper}\n")
-    yield
 
 
 @pytest.mark.parametrize("credentials", ["environment", "profile", "program"], indirect=True)
@@ -121,8 +118,7 @@ def test_trouble_with_the_store_after_an_upgrade_is_told_and_outlived(
     run = osmo.submit(
         osmo.task(SCRIPT, checkpoint=entry), "--no-check", PYTHONPATH=str(site), OSMO_FINAL_TIMEOUT="2s", **wrong
     )
-    replace_at_once = osmo.attempt(run).child
-    until(replace_at_once.exists)
+    until(osmo.attempt(run).child.exists)
     replace(site)
     osmo.until_logged(run, "connection refused. Next try in")
     (osmo.directory / "go").touch()

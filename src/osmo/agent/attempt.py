@@ -1,6 +1,7 @@
 """Puts together what takes part in one attempt, starts the command or finds it running, and lets the loop go."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from osmo.agent import files
@@ -18,14 +19,14 @@ from osmo.checkpoint.manifest import Writer
 from osmo.checkpoint.stream import Earlier, Settings, Stream
 from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
-from osmo.errors import OsmoError
+from osmo.errors import OsmoError, StoreError
 from osmo.logs.write import LogWriter
 from osmo.rundir import records
 from osmo.rundir.identity import host
 from osmo.rundir.paths import AttemptDir, RunDir
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.states import COULD_NOT_START, State
-from osmo.store.open import open_store
+from osmo.store.open import open_store, prepare
 
 
 def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], events: Events, clock: Clock) -> State:
@@ -44,6 +45,9 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     if child is None and canceled():
         board.enter(State.FAILED_CANCELED, message="canceled by the user before the command was started")
         return board.state
+    for entries in config.streams:
+        with suppress(StoreError):  # it will be said when it is asked
+            prepare(entries[0].url, environ)
     try:
         child = child or _start(where, config, environ, board, log, clock)
     except (OsmoError, OSError, UnicodeError) as error:

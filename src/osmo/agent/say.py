@@ -8,7 +8,8 @@ from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Pr
 from osmo.checkpoint.tree import ROOT
 from osmo.clock import Clock
 from osmo.logs import line
-from osmo.logs.progress import progress, size
+from osmo.logs.progress import progress
+from osmo.logs.size import bytes_of
 from osmo.logs.write import LogWriter
 
 _NAMES_IN_A_LINE = 3
@@ -56,8 +57,8 @@ class Narrator:
         self._say_problems(event.problems)
         total = sum(saved.record.size for saved in event.saved.values())
         parts = [
-            f"{_files(len(event.saved))}, {size(total)}",
-            f"uploaded {_files(event.sent_files)}, {size(event.sent_size)} in {event.seconds:.1f} s",
+            f"{_files(len(event.saved))}, {bytes_of(total)}",
+            f"uploaded {_files(event.sent_files)}, {bytes_of(event.sent_size)} in {event.seconds:.1f} s",
         ]
         if event.deferred:
             parts.append(f"kept as before while being written: {_names(event.deferred)}")

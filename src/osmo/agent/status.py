@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.events import Committed, Event, Failed, Looked, Unchanged
@@ -43,6 +43,16 @@ class StreamStatus:
     next_due: str | None = None
     final: bool = False
 
+    @classmethod
+    def of(cls, entries: tuple[CheckpointEntry, ...]) -> Self:
+        """A stream of which nothing is known yet."""
+        return cls(
+            path=entries[0].path,
+            url=entries[0].url,
+            regexes=[entry.regex for entry in entries],
+            frequencies_s=[entry.frequency_s for entry in entries],
+        )
+
     @property
     def what_is_missing(self) -> str:
         """What could not be stored, the first of it by name."""
@@ -67,15 +77,7 @@ class StatusBoard:
         self._attempt = attempt
         self._clock = clock
         self._lock = threading.Lock()
-        self._streams = [
-            StreamStatus(
-                path=entries[0].path,
-                url=entries[0].url,
-                regexes=[entry.regex for entry in entries],
-                frequencies_s=[entry.frequency_s for entry in entries],
-            )
-            for entries in streams
-        ]
+        self._streams = [StreamStatus.of(entries) for entries in streams]
         self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": ""}
         self._go_on(records.read(attempt.status))
         self._durable: dict[int, Mapping[str, Saved]] = {}

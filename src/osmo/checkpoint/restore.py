@@ -106,7 +106,11 @@ def _restore(store: Store, file: FileRecord, target: Path, folder: Path) -> int:
     if not target.parent.resolve().is_relative_to(folder.resolve()):
         raise RestoreError(f"{target}: a link leads out of {folder}")
     unfinished = target.with_name(f"{_UNFINISHED}.{file.digest[:32]}.{blake3(os.fsencode(file.name)).hexdigest()[:8]}")
-    fetched = _fetch(store, file, unfinished)
+    try:
+        fetched = _fetch(store, file, unfinished)
+    except NotFound:  # there is nothing to go on with
+        unfinished.unlink(missing_ok=True)
+        raise
     _dress(unfinished, file)
     unfinished.replace(target)
     _flush(target.parent)

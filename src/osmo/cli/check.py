@@ -7,9 +7,10 @@ from typing import Any
 from osmo.cli import launch
 from osmo.cli.delete import age
 from osmo.cli.main import FAILED, OK
-from osmo.cli.output import bytes_of, files_of, print_json, span
+from osmo.cli.output import files_of, print_json, span
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, TaskView, Unsaved, age_s, home_of, view
+from osmo.logs.size import bytes_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import restore as bring_back
 from osmo.checkpoint.verify import verify as check
 from osmo.cli.main import FAILED, OK
-from osmo.cli.output import bytes_of, files_of, print_json, print_table
+from osmo.cli.output import files_of, print_json, print_table
 from osmo.cli.settings import environment
 from osmo.errors import UsageError
+from osmo.logs.size import bytes_of
 from osmo.spec import url as urls
 from osmo.store.base import Store
 from osmo.store.open import open_store

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
+from osmo.cli import launch
 from osmo.cli.output import print_json, print_table
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, home_of, moment, summary, view
@@ -19,6 +20,9 @@ def list_runs(args: argparse.Namespace) -> int:
     home = home_of(load())
     strangers: list[str] = []
     found = list(islice(_chosen(home, args, strangers), args.offset, args.offset + args.count))
+    for seen in found:
+        if seen.is_here and not seen.state.over:
+            launch.see_to(seen.run)
     if args.order == "asc":
         found.reverse()
     if args.quiet:

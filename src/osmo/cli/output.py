@@ -29,16 +29,6 @@ def _plain(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def bytes_of(count: int) -> str:
-    """`1.2 GB`: decimal, as disks and clouds count."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
 def span(seconds: float) -> str:
     """`40 s`, `12 m`, `3 h 5 m`, `2 d 4 h`."""
     whole = round(seconds)

@@ -23,6 +23,7 @@ def build(help_: Command) -> argparse.ArgumentParser:
     _starting(commands)
     _looking(commands)
     _ending(commands)
+    _checkpoint(_commands(modules.add_parser("checkpoint", help="look at and bring back what a url holds"), help_))
     settings = _command(modules, "settings", "show", "settings", "every setting, its value, and where that came from")
     _formats(settings)
     version = _command(modules, "version", "show", "version", "the version of osmo")
@@ -114,6 +115,44 @@ def _ending(commands: Any) -> None:
     delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
     delete.add_argument("--force", action="store_true", help="even if files in them are not in their data store")
     _formats(delete)
+
+
+def _checkpoint(commands: Any) -> None:
+    listing = _command(commands, "list", "checkpoint", "list_checkpoints", "list the checkpoints at a url")
+    _url(listing)
+    listing.add_argument("-c", "--count", type=_count, default=20, metavar="N", help="at most so many a stream (20)")
+    _formats(listing)
+
+    show = _command(commands, "show", "checkpoint", "show", "show a checkpoint and its files")
+    verify = _command(commands, "verify", "checkpoint", "verify", "compare a checkpoint with what is in the store")
+    verify.add_argument("--deep", action="store_true", help="read every byte and compare digests")
+    for command in (show, verify):
+        _url(command)
+        command.add_argument("number", metavar="N", nargs="?", type=_count, help="which one (the newest)")
+        _stream(command)
+        _formats(command)
+
+    restore = _command(commands, "restore", "checkpoint", "restore", "bring a checkpoint back into a folder")
+    _url(restore)
+    restore.add_argument("folder", metavar="DEST", help="the folder; made if it is not there")
+    restore.add_argument("--at", metavar="N", dest="number", type=_count, help="which one (the newest)")
+    _stream(restore)
+    _formats(restore)
+
+    diff = _command(commands, "diff", "checkpoint", "diff", "show what changed from one checkpoint to another")
+    _url(diff)
+    diff.add_argument("number", metavar="N", type=_count)
+    diff.add_argument("other", metavar="M", type=_count)
+    _stream(diff)
+    _formats(diff)
+
+
+def _url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the url of a task's `checkpoint:`")
+
+
+def _stream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", metavar="STREAM", dest="stream", help="whose, if the url holds several: TASK.FOLDER")
 
 
 def _commands(parser: argparse.ArgumentParser, help_: Command) -> Any:

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from osmo.cli import launch
-from osmo.cli.output import bytes_of, files_of, print_json, print_table, span
+from osmo.cli.output import files_of, print_json, print_table, span
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, TaskView, Unsaved, age_s, as_json, home_of, moment, view
 from osmo.clock import SystemClock
+from osmo.logs.size import bytes_of
 from osmo.rundir import records
 from osmo.runner import agents
 
@@ -33,7 +34,7 @@ def query(args: argparse.Namespace) -> int:
         _print_details(seen)
     _print_troubles(seen)
     print()
-    for line in seen.never_seen():
+    for line in seen.shortcomings():
         print(line)
     print(_last_sentence(seen, unsaved))
     return 0
@@ -130,11 +131,14 @@ def _last_sentence(seen: RunView, unsaved: Unsaved | None) -> str:
             return "whether what is on disk is in the store is not known: the records are of another version of osmo"
         return f"what is on disk is known on {seen.host} only"
     if not unsaved.files:
-        return "everything on disk is in the store"
+        names = sum(len(stream["problems"]) for task in seen.tasks for stream in task.streams)
+        but = f", but for {names} name{'' if names == 1 else 's'} that cannot be stored" if names else ""
+        return f"everything on disk is in the store{but}"
     since_ns = SystemClock().now().timestamp() * 1e9 - (unsaved.oldest_ns or 0)
     verb = "is" if unsaved.files == 1 else "are"
     age = span(max(0.0, since_ns / 1e9))
-    return f"{files_of(unsaved.files)}, {bytes_of(unsaved.size)}, {age} old, {verb} not"
+    what = f"{files_of(unsaved.files)}, {bytes_of(unsaved.size)}, {age} old, {verb} not"
+    return f"not everything on disk is in the store: {what}"
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ import argparse
 import base64
 import fcntl
 import os
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from osmo.cli.output import print_json
 from osmo.cli.settings import Settings, environment, load
 from osmo.cli.view import RunView, live, view
 from osmo.clock import SystemClock
-from osmo.errors import OsmoError, RunNotFound, SpecError, StoreError, Unavailable, UsageError
+from osmo.errors import RunDirectoryError, RunNotFound, SpecError, StoreError, Unavailable, UsageError
 from osmo.rundir import files as made_files
 from osmo.rundir import records
 from osmo.rundir.identity import boot, host
@@ -61,12 +62,12 @@ def submit(args: argparse.Namespace) -> int:
     _warn(*checked.warnings)
     home.prepare()
     plan = _Plan(home, where, checked, _limits(settings))
-    plan.refuse_what_others_write()
+    _warn(*plan.refuse_what_others_write())
     if not args.no_check:
         _ask_stores({entry.url for task in plan.example.values() for entry in place.entries(task, where)}, where)
     with _one_at_a_time(home):
         plan.refuse_what_others_write()
-        run = plan.write(Path(args.file))
+        run = plan.write_or_nothing(Path(args.file))
     _say_submitted(run, plan, args)
     if args.foreground:
         return watch.in_foreground(run)
@@ -101,24 +102,49 @@ class _Plan:
             for task in self._tasks
         }
 
-    def refuse_what_others_write(self) -> None:
-        """Raises UsageError for a stream or a file that a running task has, and for a file that a person made."""
-        streams = {
-            (entry.url, f"{task.name}.{entry.stream}"): run
+    def refuse_what_others_write(self) -> list[str]:
+        """Raises UsageError for a stream or a file that a running task has, and for a file that a person made.
+
+        Returns what the user should know: who else writes to the same place.
+        """
+        warnings = []
+        theirs = [
+            (run, task.name, entry)
             for run in live(self.home)
             for task in run.tasks
             if not task.state.over
             for entry in task.config.entries
-        }
+        ]
         for name, task in self.example.items():
             for entry in place.entries(task, self.where):
-                if (owner := streams.get((entry.url, f"{name}.{entry.stream}"))) is not None:
-                    raise _taken(owner, f"{name}'s {entry.basename} to {entry.url}")
+                for run, other, owned in theirs:
+                    if (owned.url, owned.prefix) != (entry.url, entry.prefix):
+                        continue
+                    if (other, owned.stream) == (name, entry.stream):
+                        launch.see_to(run.run)  # if it is dead, it will be over soon
+                        raise _taken(run, f"{name}'s {entry.basename} to {entry.url}")
+                    at = f"{entry.url}/{entry.prefix}"
+                    warnings.append(f"{run.run.id} writes to {at}, too: files of equal name overwrite each other")
         self._files(RunDir(self.home.workflows / "workflow-1"))
+        return warnings
 
-    def write(self, spec: Path) -> RunDir:
-        """Make the run directory, complete. `run.json` is written last: before it, there is no run."""
-        run = self.home.new_run(self.checked.workflow.name)
+    def write_or_nothing(self, spec: Path) -> RunDir:
+        """Make the run directory, complete. Raises RunDirectoryError if that cannot be done; then nothing is left."""
+        run = None
+        try:
+            run = self.home.new_run(self.checked.workflow.name)
+            self._write(run, spec)
+        except OSError as error:
+            if run is not None:
+                shutil.rmtree(run.path, ignore_errors=True)
+            raise RunDirectoryError(
+                f"{self.home.path}: {(error.strerror or str(error)).lower()}: nothing was started",
+                hint="Make room there, or set OSMO_HOME to another directory.",
+            ) from error
+        return run
+
+    def _write(self, run: RunDir, spec: Path) -> None:
+        """`run.json` is written last: before it, there is no run."""
         identity = str(uuid.uuid4())
         records.write(run.environment, dict(self.where.environ))
         with open(run.spec, "x", encoding="utf-8", opener=_private) as file:
@@ -141,7 +167,6 @@ class _Plan:
                 "tasks": [task.name for task in self._tasks],
             },
         )
-        return run
 
     def _write_task(self, raw: Task, run: RunDir, identity: str, files: tuple[FileSpec, ...]) -> None:
         task = self._resolved(raw, run)
@@ -234,7 +259,7 @@ def _spot(settings: Settings) -> str:
 
 
 def _ask_stores(urls: set[str], where: Place) -> None:
-    """Ask each store once. Raises OsmoError, one line a url, if one says no; warns of those that say nothing."""
+    """Ask each store once. Raises UsageError, one line a url, if one says no; warns of those that say nothing."""
 
     def ask(url: str) -> StoreError | None:
         try:
@@ -252,7 +277,7 @@ def _ask_stores(urls: set[str], where: Place) -> None:
     refusals = [answer for answer in answers if answer not in silent]
     if refusals:
         lines = [f"{answer}. {answer.hint}".rstrip() for answer in refusals]
-        raise OsmoError("\n      ".join(lines), hint="Nothing was started. --no-check starts it nevertheless.")
+        raise UsageError("\n      ".join(lines), hint="Nothing was started. --no-check starts it nevertheless.")
 
 
 def _say_submitted(run: RunDir, plan: _Plan, args: argparse.Namespace) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from osmo.agent.config import TaskConfig
+from osmo.agent.status import StreamStatus
 from osmo.checkpoint.tree import Tree
 from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
@@ -45,7 +46,10 @@ class TaskView:
 
     @property
     def streams(self) -> list[dict[str, Any]]:
-        return list(self.status.get("streams", []))
+        """The agent's words about each stream; before it had any, that there is nothing to say yet."""
+        if "streams" in self.status:
+            return list(self.status["streams"])
+        return [asdict(StreamStatus.of(entries)) for entries in self.config.streams]
 
     @property
     def config(self) -> TaskConfig:
@@ -132,12 +136,16 @@ class RunView:
         except RunDirectoryError:
             return None
 
-    def never_seen(self) -> Iterator[str]:
-        """One line for each stream of an ended task of which no file was ever found."""
+    def shortcomings(self) -> Iterator[str]:
+        """What a task that ran and ended does not have in the store although nothing failed, a line a stream."""
         for task in self.tasks:
-            for stream in task.streams:
-                if task.state.over and not stream["seen"]:
+            for stream in task.streams if task.state.over and task.status.get("started") else ():
+                if not stream["seen"]:
                     yield f"{task.name}: nothing was ever checkpointed from {stream['path']}: {_why_nothing(stream)}"
+                elif problems := stream["problems"]:
+                    name, why = next(iter(problems.items()))
+                    more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+                    yield f"{task.name}: not in the last checkpoint of {stream['path']}: {name!r} ({why}){more}"
 
 
 def _why_nothing(stream: dict[str, Any]) -> str:
@@ -213,7 +221,7 @@ def as_json(seen: RunView, unsaved: Unsaved | None) -> dict[str, Any]:
         for task in seen.tasks
     ]
     on_disk = None if unsaved is None else {"files": unsaved.files, "size": unsaved.size}
-    return summary(seen) | {"tasks": tasks, "not_in_store": on_disk, "never_seen": list(seen.never_seen())}
+    return summary(seen) | {"tasks": tasks, "not_in_store": on_disk, "shortcomings": list(seen.shortcomings())}
 
 
 def moment(text: str | None) -> str:

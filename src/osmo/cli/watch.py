@@ -176,8 +176,9 @@ def _conclude(ended: RunView) -> int:
     for task in ended.tasks:
         if task.state is not State.COMPLETED and (message := task.status.get("message")):
             print(f"{task.name}: {message}", file=sys.stderr)
+    sys.stdout.flush()
     print(f"{ended.run.id}: {ended.state}", file=sys.stderr)
-    for line in ended.never_seen():
+    for line in ended.shortcomings():
         print(f"WARNING: {line}", file=sys.stderr)
     if ended.state is State.COMPLETED:
         return OK

@@ -4,9 +4,12 @@ A pair of keys in the environment is used as it is; everything else (profiles, c
 container, instance) is botocore's work.
 """
 
+import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from osmo.clock import Clock, SystemClock
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 # botocore renews what expires 10 minutes before its end at the latest, so a copy is good for this long.
 _LIFE = timedelta(minutes=9)
+
+# Whom botocore asks for the credentials of roles and logins.
+_ASKED = ("sts", "sso", "sso-oidc")
 
 _HINT = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws in AWS_PROFILE "
@@ -42,9 +48,6 @@ class Credentials:
         self._frozen: Callable[[], S3Credential] | None = None
         self._failure: StoreError | None = None
         self.source = "none found"
-        if not _in_environment(environ):
-            # Now, before any command starts: the package may be upgraded beneath a run that lasts for days.
-            import botocore.session  # noqa: F401
 
     def find(self) -> None:
         """Look for credentials, unless they are found already. `NoCredentials` if there are none."""
@@ -110,6 +113,31 @@ class Credentials:
         return frozen
 
 
+def prepare(environ: Mapping[str, str]) -> None:
+    """Import and read now all that finding credentials may need later: the package may be upgraded beneath a run that
+    lasts for days. Asks nobody."""
+    if _in_environment(environ):
+        return
+    import botocore.session
+
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session.set_config_variable("config_file", os.devnull)
+    session.set_config_variable("credentials_file", os.devnull)
+    session.register_component("data_loader", _loader())
+    nobody = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "none")
+    for service in _ASKED:
+        with suppress(Exception):  # an environment that botocore cannot read is told when it is needed
+            session.create_client(service, region_name="us-east-1", **nobody).close()
+
+
+@cache
+def _loader() -> Any:
+    """botocore's descriptions of services: what was read once is not read again."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
+
+
 def in_words(method: str, profile: str, environ: Mapping[str, str]) -> str:
     """botocore's name for a way to find credentials, for people."""
     named = f"profile {profile or 'default'!r}"
@@ -141,6 +169,7 @@ def _session(environ: Mapping[str, str]) -> Any:
     import botocore.session
 
     session = botocore.session.Session(profile=aws.profile_name(environ) or None)
+    session.register_component("data_loader", _loader())
     session.set_config_variable("config_file", str(aws.config_file(environ)))
     session.set_config_variable("credentials_file", str(aws.credentials_file(environ)))
     chain = session.get_component("credential_provider")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from osmo.errors import AccessDenied, NoBucket, NoCredentials, Unavailable
+from osmo.store import credentials
 from osmo.store.aws import place_of
 from osmo.store.base import Store
 from osmo.store.clients import Clients
@@ -28,6 +29,12 @@ def open_store(url: str, environ: Mapping[str, str]) -> Store:
         return FileStore(parsed)
     place = place_of(parsed.bucket, environ)
     return ObsStore(parsed, place, Credentials(environ))
+
+
+def prepare(url: str, environ: Mapping[str, str]) -> None:
+    """Import now what the store of a url may need later. Asks nobody. Whoever lives for days calls it at the start."""
+    if parse(url).scheme == "s3":
+        credentials.prepare(environ)
 
 
 def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
@@ -57,10 +64,10 @@ def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
 
 def _ask_bucket(url: StoreUrl, environ: Mapping[str, str], timeout_s: float) -> None:
     place = place_of(url.bucket, environ)
-    credentials = Credentials(environ)
-    clients = Clients(url.bucket, url.path, place, credentials, at_most_s=timeout_s)
+    found = Credentials(environ)
+    clients = Clients(url.bucket, url.path, place, found, at_most_s=timeout_s)
     try:
-        next(iter(ObsStore(url, place, credentials, clients).list("")), None)
+        next(iter(ObsStore(url, place, found, clients).list("")), None)
     except NoCredentials:
         raise
     except AccessDenied as error:

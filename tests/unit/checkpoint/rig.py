@@ -10,7 +10,7 @@ from typing import Any
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Committed, Event, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.stream import Earlier, Settings, Stream
 from osmo.errors import StoreError
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
@@ -41,8 +41,8 @@ class Rig:
         )
         self.stream = self.another()
 
-    def another(self) -> Stream:
-        """A stream of another process, of the same path and url."""
+    def another(self, earlier: Earlier | None = None) -> Stream:
+        """A stream of another process, of the same path and url. earlier: what it knows of the first one's."""
         return Stream(
             self.entries,
             WRITER,
@@ -51,6 +51,7 @@ class Rig:
             self.clock,
             ByteBudget(2**24),
             Settings(2.0, at_once=4),
+            earlier,
         )
 
     def _take_down(self, event: Event) -> None:

@@ -81,6 +81,7 @@ def test_a_missing_object_is_named_and_costs_no_other_file(store: MemoryStore, t
     fetched, failures = run(store, record, tmp_path)
     assert (fetched, set(failures)) == ({"b": 3}, {"a"})
     assert "does not have its object any more" in str(failures["a"])
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 class Breaking(Wrapper):

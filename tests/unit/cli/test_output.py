@@ -2,24 +2,7 @@ import json
 
 import pytest
 
-from osmo.cli.output import bytes_of, files_of, print_json, print_table, span
-
-
-@pytest.mark.parametrize(
-    ("count", "want"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (1_234_567, "1.2 MB"),
-        (999_400, "999.4 kB"),
-        (999_999, "1.0 MB"),
-        (2_500_000_000, "2.5 GB"),
-        (7 * 10**15, "7000.0 TB"),
-    ],
-)
-def test_bytes_are_said_as_disks_count(count: int, want: str) -> None:
-    assert bytes_of(count) == want
+from osmo.cli.output import files_of, print_json, print_table, span
 
 
 @pytest.mark.parametrize(

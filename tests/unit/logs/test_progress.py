@@ -1,6 +1,6 @@
 import pytest
 
-from osmo.logs.progress import progress, size
+from osmo.logs.progress import progress
 
 MIB = 1024 * 1024
 
@@ -22,11 +22,3 @@ MIB = 1024 * 1024
 )
 def test_the_progress_line_is_tqdms(done: int, total: int, seconds: float, path: str, want: str) -> None:
     assert progress(done, total, seconds, path) == want
-
-
-@pytest.mark.parametrize(
-    ("count", "want"),
-    [(0, "0 B"), (5, "5 B"), (999, "999 B"), (1024, "1.0 kB"), (3 * MIB, "3.1 MB"), (2 * 10**12, "2.0 TB")],
-)
-def test_sizes_are_decimal_as_disks_and_clouds_count(count: int, want: str) -> None:
-    assert size(count) == want

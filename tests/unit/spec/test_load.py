@@ -117,8 +117,8 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
             "below /home/me/.local/share/osmo"
         ),
         (
-            "train.yaml:20:15: workflow.tasks[1].command[0]: template '{{ x }}' is not supported yet, only {{output}} and "
-            "{{workflow_id}} are"
+            "train.yaml:20:15: workflow.tasks[1].command[0]: template '{{ x }}' is not supported yet, only {{output}} "
+            "and {{workflow_id}} are"
         ),
         "train.yaml:22:28: workflow.tasks[1].files[0].localpath: 'nowhere/f' does not exist",
         "train.yaml:23:27: workflow.tasks[1].files[1].contents: is not base64",
