@@ -12,6 +12,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.place import Place, located
 from osmo.spec.place import entry as placed_entry
 from osmo.spec.problem import Field, Problem, shown
+from osmo.spec.regex import repeats_in_repeats
 from osmo.spec.tokens import substitute
 from osmo.spec.workflow import CheckpointSpec, File, canonical
 
@@ -161,6 +162,9 @@ def _doubtful(item: _Entry) -> Iterator[Problem]:
         yield Problem((*item.field, "path"), text)
     if variable := re.search(r"\$\{?[A-Za-z_]\w*\}?", entry.url):
         yield Problem((*item.field, "url"), f"{shown(variable[0])} is not expanded in a url")
+    if repeats_in_repeats(entry.regex):
+        text = f"{shown(entry.regex)} repeats a repeat: some names may take it forever, and nothing is saved meanwhile"
+        yield Problem((*item.field, "regex"), text)
     if entry.frequency_s < SHORT_S:
         text = f"every {entry.frequency_s:g} s is often: each time the whole folder is looked through"
         yield Problem((*item.field, "frequency"), text)

@@ -182,6 +182,15 @@ def test_a_task_without_a_valid_environment_is_not_placed() -> None:
             ["tasks[0].checkpoint[0].url: '$USER' is not expanded in a url"],
         ),
         (
+            checkpoints("path: /a, url: 's3://b', regex: '(a+)+$'"),
+            [
+                (
+                    "tasks[0].checkpoint[0].regex: '(a+)+$' repeats a repeat: some names may take it forever, and "
+                    "nothing is saved meanwhile"
+                )
+            ],
+        ),
+        (
             "- {name: a, checkpoint: [{path: /a, url: 's3://b', frequency: 500ms}]}",
             ["tasks[0].checkpoint[0].frequency: every 0.5 s is often: each time the whole folder is looked through"],
         ),
