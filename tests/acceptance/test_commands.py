@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from acceptance.conftest import Bucket
 from osmo import __version__
 from support.cli import BIN, Osmo, until
+from support.needs import need_program
 
 TWO = {
     "workflow": {
@@ -151,8 +151,7 @@ def test_each_shell_gets_a_script_that_completes(osmo: Osmo, shell: str) -> None
     assert (result.returncode, result.stderr) == (0, "")
     for word in ("submit", "foreground", "submitted-after", "resume", "osmo workflow list --quiet"):
         assert word in result.stdout
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+    need_program(shell)
     (osmo.directory / "script").write_text(result.stdout)
     subprocess.run([shell, "-n", osmo.directory / "script"], check=True, timeout=60)
 

@@ -133,8 +133,8 @@ def test_a_store_that_is_full_is_used_again_when_it_is_not(elsewhere: Path, plai
 
 
 @pytest.fixture
-def in_little_memory(tmp_path: Path) -> Iterator[Callable[[list[str]], list[str]]]:
-    with small_memory(f"osmo-test-{tmp_path.name}"[-60:].replace("_", "-"), 400 << 20) as wrapped:
+def in_little_memory() -> Iterator[Callable[[list[str]], list[str]]]:
+    with small_memory("osmo-test", 400 << 20) as wrapped:
         yield wrapped
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def fill(place: Path) -> Path:
 @contextlib.contextmanager
 def small_memory(name: str, size: int) -> Iterator[Callable[[list[str]], list[str]]]:
     """Makes a command one that runs in a control group of `size` bytes, with all that it starts."""
-    group = (_V1 if (_V1 / "cgroup.procs").exists() else _V2) / name
+    group = (_V1 if (_V1 / "cgroup.procs").exists() else _V2) / f"{name}-{os.getpid()}"
     limit = "memory.limit_in_bytes" if group.parent == _V1 else "memory.max"
     try:
         group.mkdir()
@@ -61,5 +62,14 @@ def small_memory(name: str, size: int) -> Iterator[Callable[[list[str]], list[st
     try:
         yield lambda command: ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "in", *command]
     finally:
-        with contextlib.suppress(OSError):  # the processes in it end with the test that started them
-            group.rmdir()
+        _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """The processes in it end with the test that started them, or just after."""
+    for _ in range(100):
+        try:
+            return group.rmdir()
+        except OSError:
+            time.sleep(0.05)
+    return None
