@@ -141,7 +141,7 @@ def test_on_a_narrow_line_the_newest_folder_comes_first_and_whole(
 
 def test_a_notice_during_the_last_checkpoint_ends_it_in_time(osmo: Osmo, bucket: Stored, narrow: FaultProxy) -> None:
     folder = tree(osmo, {f"f{number}": (600_000, 0) for number in range(3)})
-    run = submit(osmo, bucket, OSMO_GRACE="10s")
+    run = submit(osmo, bucket, OSMO_GRACE="7s")
     (osmo.directory / "stop").touch()
     osmo.until_logged(run, "The command has ended: exit code 0")
     until(lambda: any(each.method == "PUT" for each in narrow.exchanges), "the last checkpoint's beginning")
@@ -182,7 +182,7 @@ def test_a_spot_notice_is_a_checkpoint_at_once_and_term_before_the_time(
     folder = tree(osmo, {"a": (1000, 0)})
     at_term = "open('data/last', 'w').write('words'); sys.exit(0)"
     run = submit(osmo, bucket, at_term, OSMO_GRACE="2s", OSMO_SPOT=cloud.base)
-    cloud.at = datetime.now(UTC) + timedelta(seconds=16)
+    cloud.at = datetime.now(UTC) + timedelta(seconds=14)
     cloud.doomed = True
     assert osmo.wait(run).returncode == 1
     assert osmo.query(run)["status"] == "FAILED_PREEMPTED"

@@ -118,7 +118,7 @@ def test_trouble_with_the_store_after_an_upgrade_is_told_and_outlived(
     run = osmo.submit(
         osmo.task(SCRIPT, checkpoint=entry), "--no-check", PYTHONPATH=str(site), OSMO_FINAL_TIMEOUT="2s", **wrong
     )
-    until(osmo.attempt(run).child.exists)
+    osmo.until_logged(run, "ready")
     replace(site)
     osmo.until_logged(run, "connection refused. Next try in")
     (osmo.directory / "go").touch()

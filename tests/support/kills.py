@@ -156,9 +156,11 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig(osmo: Osmo, url: str, stored: Stored, seed: int, name: str = "killed") -> Iterator[Rig]:
+def rig(
+    osmo: Osmo, url: str, stored: Stored, seed: int, name: str = "killed", *, constant: bool = False
+) -> Iterator[Rig]:
     """A rig whose processes end with the block, and whose records are read all the time."""
-    made = Rig(osmo, url, stored, seed, name)
+    made = Rig(osmo, url, stored, seed, name, constant=constant)
     try:
         with readable(made.run.path):
             yield made

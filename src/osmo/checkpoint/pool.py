@@ -98,7 +98,7 @@ class Pool:
 
     def _insist(self, name: str, stat: Stat, known: FileRecord | None) -> Outcome:
         """Try a few times over what a moment may mend: a hiccup of the store; after the end, a file that moves."""
-        doubtful = False
+        trouble: Unavailable | None = None
         for pause_s in (*PAUSES_S, None):
             try:
                 saved = self._uploader(name, stat, known, last_chance=self._cycle.last and pause_s is None)
@@ -106,17 +106,17 @@ class Pool:
                 return Outcome(name, saved)
             except Unavailable as error:
                 self._throttle.slow_down()
-                doubtful, known = True, None  # of what lies there nothing is known any more
+                trouble, known = error, None  # of what lies there nothing is known any more
                 if pause_s is None or self._ended():
-                    return Outcome(name, error, doubtful)
+                    return Outcome(name, error, doubtful=True)
                 self._clock.wait(self._never, pause_s * (0.5 + random.random()))
             except FileMoved as error:
-                if pause_s is None or not self._cycle.last:
-                    return Outcome(name, error, doubtful)
+                if pause_s is None or not self._cycle.last:  # that it moved meanwhile does not hide the trouble
+                    return Outcome(name, trouble or error, doubtful=trouble is not None)
                 self._clock.wait(self._never, pause_s)
                 stat = self._look_again(name, stat)
             except (OSError, StoreError) as error:
-                return Outcome(name, error, doubtful)
+                return Outcome(name, error, doubtful=trouble is not None)
         raise AssertionError("the last try returns")
 
     def _look_again(self, name: str, stat: Stat) -> Stat:

@@ -493,6 +493,19 @@ def test_a_store_that_is_down_fails_the_cycle_and_begins_no_other_file(rig: Rig)
     assert rig.said() == []
 
 
+def test_trouble_is_told_though_the_file_moves_before_it_is_tried_again(rig: Rig) -> None:
+    """A tree that changes all the time must not make an outage look like files that are being written."""
+    rig.wrap = lambda store: Flaky(store, 1, lambda request: request.method == "put")
+    rig.grow({"a": "1"})
+    sent = len(rig.clock.waits)
+    rig.clock.meanwhile = lambda: rig.grow({"a": "22"}) if len(rig.clock.waits) > sent + 1 else None
+    assert isinstance(rig.fail(), Unavailable)
+    rig.clock.meanwhile = lambda: None
+    rig.cycle()
+    assert rig.names == ["a"]
+    rig.check()
+
+
 def test_what_a_failed_cycle_uploaded_is_not_sent_again(rig: Rig) -> None:
     rig.grow({f"{number:03}": "x" for number in range(50)} | {"latest": "l"})
     rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
@@ -542,7 +555,7 @@ def test_a_file_of_which_nobody_knows_what_lies_in_the_store_is_in_no_checkpoint
             rig.grow({"a": "newest", "b": "22"})
 
     rig.clock.meanwhile = meanwhile
-    rig.cycle()
+    rig.fail()
     rig.clock.meanwhile = lambda: None
     rig.grow({"c": "3"})
     rig.clock.meanwhile = lambda: rig.grow({"a": "newest of all"})

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from osmo.errors import NoCredentials
-from osmo.store.credentials import Credentials, in_words
+from osmo.store.credentials import Credentials, _session, in_words, prepare
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "hunter2"}
 NOWHERE = {"AWS_EC2_METADATA_DISABLED": "true"}
@@ -98,3 +98,16 @@ def test_keys_of_the_environment_need_no_botocore(monkeypatch: pytest.MonkeyPatc
         monkeypatch.delitem(sys.modules, name)
     Credentials({**KEYS, "AWS_PROFILE": "work"})()
     assert "botocore" not in sys.modules
+
+
+def test_what_roles_and_logins_need_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package may be another one by then."""
+    prepare({"HOME": "/nowhere"})
+
+    def gone(*_: object) -> None:
+        raise AssertionError("it is read now")
+
+    monkeypatch.setattr("botocore.loaders.JSONFileLoader.load_file", gone)
+    for service in ("sts", "sso", "sso-oidc"):
+        session = _session({"AWS_EC2_METADATA_DISABLED": "true"})
+        session.create_client(service, "us-east-1", aws_access_key_id="a", aws_secret_access_key="b").close()
