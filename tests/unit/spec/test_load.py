@@ -10,7 +10,7 @@ from osmo.spec.load import check, load
 from osmo.spec.place import Place, entries, files
 from osmo.spec.tokens import resolve
 
-PLACE = Place({"HOME": "/home/me"}, "/work", "/home/me/.local/share/osmo")
+PLACE = Place({"HOME": "/home/me"}, "/proj", "/home/me/.local/share/osmo")
 
 GOOD = """\
 workflow:
@@ -122,7 +122,7 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
         ),
         "train.yaml:22:28: workflow.tasks[1].files[0].localpath: 'nowhere/f' does not exist",
         "train.yaml:23:27: workflow.tasks[1].files[1].contents: is not base64",
-        "train.yaml:24:14: workflow.tasks[1].files[2].path: '/work/g' is the path of files[1] too",
+        "train.yaml:24:14: workflow.tasks[1].files[2].path: '/proj/g' is the path of files[1] too",
         "train.yaml:25:5: workflow.tasks[1].name: is set twice, in line 19 and in line 25",
     ]
 

@@ -5,7 +5,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.place import Place, entries, files, located
 from osmo.spec.workflow import Task
 
-PLACE = Place({"HOME": "/home/me", "DATA": "/data", "EMPTY": "", "TILDE": "~/x"}, "/work", "/home/me/osmo")
+PLACE = Place({"HOME": "/home/me", "DATA": "/data", "EMPTY": "", "TILDE": "~/x"}, "/proj", "/home/me/osmo")
 
 
 @pytest.mark.parametrize(
@@ -14,13 +14,13 @@ PLACE = Place({"HOME": "/home/me", "DATA": "/data", "EMPTY": "", "TILDE": "~/x"}
         ("/a/ckpt", "/a/ckpt"),
         ("/a/ckpt/", "/a/ckpt"),
         ("//a//ckpt", "/a/ckpt"),
-        ("ckpt", "/work/ckpt"),
-        ("./ckpt/.", "/work/ckpt"),
+        ("ckpt", "/proj/ckpt"),
+        ("./ckpt/.", "/proj/ckpt"),
         ("../x", "/x"),
         ("/a/../../b", "/b"),
         ("/a/*", "/a/*"),
         ("/a/*/", "/a/*"),
-        ("*", "/work/*"),
+        ("*", "/proj/*"),
         ("/a/*.pt", "/a/*.pt"),
         ("/a/x?/y", "/a/x?/y"),
         ("~", "/home/me"),
@@ -30,7 +30,7 @@ PLACE = Place({"HOME": "/home/me", "DATA": "/data", "EMPTY": "", "TILDE": "~/x"}
         ("${DATA}2/ckpt", "/data2/ckpt"),
         ("~/$OWN/$OWN", "/home/me/own/own"),
         ("/a$EMPTY/b", "/a/b"),
-        ("$TILDE", "/work/~/x"),
+        ("$TILDE", "/proj/~/x"),
         ("/cost$", "/cost$"),
         ("/cost$5", "/cost$5"),
         ("/with space/ü", "/with space/ü"),
@@ -69,7 +69,7 @@ def test_a_path_that_cannot_be_placed_says_why(path: str, message: str) -> None:
 
 def test_without_a_home_there_is_no_tilde() -> None:
     with pytest.raises(ValueError, match="the variable HOME is not set"):
-        located("~/x", {}, Place({}, "/work", "/osmo"))
+        located("~/x", {}, Place({}, "/proj", "/osmo"))
 
 
 TASK = Task.model_validate(
@@ -87,20 +87,20 @@ TASK = Task.model_validate(
 
 def test_entries_are_plain_values_in_the_order_of_the_spec() -> None:
     assert entries(TASK, PLACE) == (
-        CheckpointEntry("/work/deep/ckpt", "s3://b/x", 5400.0, ".*.json"),
+        CheckpointEntry("/proj/deep/ckpt", "s3://b/x", 5400.0, ".*.json"),
         CheckpointEntry("/home/me/logs/*", "file:///s", 30.0),
     )
 
 
 def test_files_have_absolute_paths_and_bytes() -> None:
     assert [(file.path, file.data) for file in files(TASK, PLACE)] == [
-        ("/work/run.sh", b"exit"),
+        ("/proj/run.sh", b"exit"),
         ("/home/me/b", b"\x00\x01"),
     ]
 
 
 def test_what_cannot_be_placed_names_task_and_item() -> None:
-    nowhere = Place({}, "/work", "/osmo")
+    nowhere = Place({}, "/proj", "/osmo")
     with pytest.raises(SpecError, match=r"a: files\[1\]: '~/b': the variable HOME is not set"):
         files(TASK, nowhere)
     with pytest.raises(SpecError, match=r"a: checkpoint\[1\]: '~/logs/\*': the variable HOME is not set"):

@@ -10,7 +10,7 @@ from osmo.spec.rules import Findings, duplicate_names, findings
 from osmo.spec.salvage import salvage
 
 HOME = "/home/me/osmo"
-PLACE = Place({"HOME": "/home/me", "DATA": "/data"}, "/work", HOME)
+PLACE = Place({"HOME": "/home/me", "DATA": "/data"}, "/proj", HOME)
 LINKS = {"/link": "/home", "/link/ckpt": "/home/ckpt"}
 
 
@@ -123,10 +123,10 @@ def test_nothing_is_wrong_with(tasks: str) -> None:
             ["tasks[0].files[1].path: '/f' is the path of files[0] too"],
         ),
         (
-            "- {name: a, files: [{path: f, contents: x}]}\n- {name: b, files: [{path: /work/f, contents: x}]}",
+            "- {name: a, files: [{path: f, contents: x}]}\n- {name: b, files: [{path: /proj/f, contents: x}]}",
             [
                 (
-                    "tasks[1].files[0].path: tasks 'a' and 'b' both write '/work/f' on one host: {{output}}/... is "
+                    "tasks[1].files[0].path: tasks 'a' and 'b' both write '/proj/f' on one host: {{output}}/... is "
                     "each task's own"
                 )
             ],
