@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from shlex import quote
 
 from osmo.checkpoint import diff, key
 from osmo.checkpoint.budget import ByteBudget
@@ -16,12 +15,13 @@ from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer, encode
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.pool import Outcome, OutOfTime, Pool
+from osmo.checkpoint.source import Source
 from osmo.checkpoint.throttle import Throttle
-from osmo.checkpoint.tree import ROOT, UNKNOWN, Scan, Stat, Tree, hindered, vanished, why
+from osmo.checkpoint.tree import ROOT, UNKNOWN, Scan, Stat, hindered, vanished, why
 from osmo.checkpoint.upload import Uploader
 from osmo.clock import Clock
 from osmo.errors import FileMoved, NotFound, StoreError, Unavailable
-from osmo.spec.checkpoint import CheckpointEntry, Matcher
+from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
 
 _AT_ONCE = 16
@@ -79,8 +79,7 @@ class Stream:
         self._clock = clock
         self._budget = budget
         self._settings = settings
-        self._tree = Tree(entries[0].root)
-        self._matchers = {entry: Matcher(entry.regex, entries[0].basename) for entry in entries}
+        self._source = Source(entries)
         self._gate = Gate(settings.settle_s)
         self._store: Store | None = None
         self._log = Log(self.name, clock)
@@ -102,13 +101,7 @@ class Stream:
     @property
     def upload_command(self) -> str:
         """What a person can type to bring the files to where they belong, without us."""
-        root, to = self.entries[0].root, f"{self.url}/{self._prefix}"
-        if not self.url.startswith("file://"):
-            endpoint = self._settings.endpoint
-            where = f"--endpoint-url {quote(endpoint)} " if endpoint else ""
-            return f"aws s3 cp {where}{'' if self._tree.is_file else '--recursive '}{quote(root)} {quote(to)}"
-        folder = quote(to.removeprefix("file://").rstrip("/"))
-        return f"mkdir -p {folder} && cp -a {quote(root)}{'' if self._tree.is_file else '/.'} {folder}"
+        return self._source.upload_command(self._settings.endpoint)
 
     def cycle(
         self,
@@ -139,7 +132,7 @@ class Stream:
         meter = Meter(self._report, self._clock)
         begun, scan = self._clock.now(), self._scan()
         self._report(Looked(len(scan.files), scan.exists or bool(scan.problems)))
-        looked_at = self._taken_by(due, scan.files)
+        looked_at = self._source.taken_by(due, scan.files)
         this = Cycle(trigger, exit_code, stop, begun, meter, self._out_of_time, scan, looked_at, scan.problems.copy())
         if len(looked_at) < len(scan.files):  # what was wrong with the others is so still, as far as we know
             others = self._problems.keys() & (scan.files.keys() - looked_at.keys())
@@ -174,40 +167,19 @@ class Stream:
         return StoreError(f"{self.path}: {what}") if what else None
 
     def _scan(self) -> Scan:
-        """The files that any entry takes and the store can hold."""
-        takes_all = any(not entry.regex for entry in self.entries)
-        scan = self._tree.scan(None if takes_all else self._takes)
-        for name in key.reserved(self._prefix, scan.files):
-            del scan.files[name]
-            scan.problems[ROOT if self._prefix else key.CONTROL] = "this name is osmo's own at the url"
-        doubles = key.doubles(scan.files)
-        self._inventory.forget(set(doubles))  # from now on the other's bytes lie there
-        for name, owner in doubles.items():
-            del scan.files[name]
-            scan.problems[name] = f"{owner!r} has its name in the store"
+        scan = self._source.scan()
+        self._inventory.forget(scan.doubles)  # from now on another's bytes lie at their keys
         if not scan.files and scan.device != self._device and self._inventory.committed:
             scan.exists = False  # nothing, and on another filesystem: what was mounted there is not any more
         return scan
-
-    def _taken_by(self, entries: Iterable[CheckpointEntry], files: dict[str, Stat]) -> dict[str, Stat]:
-        matchers = [self._matchers[entry] for entry in entries]
-        if len(matchers) == len(self.entries) or self._tree.is_file:  # a file was named: no regex is asked
-            return files
-        return {name: stat for name, stat in files.items() if any(takes(name) for takes in matchers)}
-
-    def _takes(self, name: str) -> bool:
-        return any(takes(name) for takes in self._matchers.values())
-
-    @property
-    def _prefix(self) -> str:
-        return "" if self._tree.is_file else self.entries[0].prefix
 
     def _etags(self) -> dict[str, str]:
         """What is in the store now, by key."""
         if not self._inventory.all:
             return {}
-        if not self._tree.is_file:
-            return {found.key: found.etag for found in self._opened().list(key.escaped(self._prefix).rstrip("/"))}
+        if not self._source.tree.is_file:
+            folder = key.escaped(self._source.prefix).rstrip("/")
+            return {found.key: found.etag for found in self._opened().list(folder)}
         etags = {}
         # One file: a listing would go through all that others have at the url.
         for saved in self._inventory.all.values():
@@ -222,7 +194,8 @@ class Stream:
         resting = self._gate.look(changed, self._clock.monotonic())
         if len(resting) < len(changed):
             self._clock.wait(this.stop, self._settings.settle_s)
-            looked_again = {name: self._tree.stat(name) if name not in resting else changed[name] for name in changed}
+            tree = self._source.tree
+            looked_again = {name: tree.stat(name) if name not in resting else changed[name] for name in changed}
             changed = {name: stat for name, stat in looked_again.items() if stat is not None}
             resting = self._gate.look(changed, self._clock.monotonic())
         this.moving = changed.keys() - resting
@@ -235,7 +208,8 @@ class Stream:
             self._send(this, batch)
 
     def _send(self, this: Cycle, files: dict[str, Stat]) -> None:
-        uploader = Uploader(self._opened(), self._tree, self._prefix, self._budget, this.meter, self._flow)
+        source = self._source
+        uploader = Uploader(self._opened(), source.tree, source.prefix, self._budget, this.meter, self._flow)
         pool = Pool(uploader, self._clock, self._settings.at_once, self._throttle, this)
         outcomes: list[Outcome] = []
         try:
@@ -257,7 +231,7 @@ class Stream:
             case OSError() if not vanished(result):
                 this.problems[name] = why(result)
                 if this.last and hindered(result):
-                    this.failed = StoreError(f"{self._tree.path(name)}: {why(result)}")
+                    this.failed = StoreError(f"{self._source.tree.path(name)}: {why(result)}")
             case StoreError():
                 this.problems[name] = str(result)
                 if this.last:

@@ -42,13 +42,15 @@ UNKNOWN = Stat(-1, 0, 0, 0, 0)
 class Scan:
     """What one walk found.
 
-    Names are relative to the root; `problems` says why a name is not among the files. device: the filesystem that the
+    Names are relative to the root; `problems` says why a name is not among the files. doubles: those of them whose key
+    is another file's. device: the filesystem that the
     root is on. exists: there is a root, and it could be looked at. hindered: why this says less than it should, or
     empty.
     """
 
     files: dict[str, Stat] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    doubles: set[str] = field(default_factory=set)
     device: int | None = None
     exists: bool = True
     hindered: str = ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from osmo.agent.config import TaskConfig
 from osmo.agent.status import StreamStatus
-from osmo.checkpoint.tree import Tree
+from osmo.checkpoint.source import Source
 from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
 from osmo.errors import RunDirectoryError, RunNotFound
@@ -18,7 +18,6 @@ from osmo.rundir.identity import Process, host, rebooted_since
 from osmo.rundir.paths import AttemptDir, Home, RunDir
 from osmo.runner import agents
 from osmo.runner.service import newest_attempt
-from osmo.spec.checkpoint import Matcher
 from osmo.states import State, of_workflow
 
 
@@ -63,15 +62,9 @@ class TaskView:
 
     def unsaved_of(self, place: int) -> Unsaved:
         """The same of one stream."""
-        entries = self.config.streams[place]
-        tree = Tree(entries[0].root)
-        matchers = [Matcher(entry.regex, entry.basename) for entry in entries]
         saved = (records.read(self.attempt.saved(place)) or {}).get("files", {})
-        missing = [
-            stat
-            for name, stat in tree.scan().files.items()
-            if saved.get(name) != list(stat) and (tree.is_file or any(takes(name) for takes in matchers))
-        ]
+        files = Source(self.config.streams[place]).scan().files
+        missing = [stat for name, stat in files.items() if saved.get(name) != list(stat)]
         oldest = min((stat.mtime_ns for stat in missing), default=None)
         return Unsaved(len(missing), sum(stat.size for stat in missing), oldest)
 

@@ -782,25 +782,6 @@ def test_a_commit_that_sent_nothing_says_no_begin_and_no_progress(rig: Rig) -> N
     assert rig.said(Begun, Progressed, Committed) == ["Committed"]
 
 
-@pytest.mark.parametrize(
-    ("path", "url", "want"),
-    [
-        ("ckpt", "s3://b/x", "aws s3 cp --recursive {root}/ckpt s3://b/x/ckpt/"),
-        ("ckpt/*", "s3://b/x", "aws s3 cp --recursive {root}/ckpt s3://b/x/"),
-        ("ckpt/a", "s3://b/x", "aws s3 cp {root}/ckpt/a s3://b/x/"),
-        ("ckpt", "file:///m y", "mkdir -p '/m y/ckpt' && cp -a {root}/ckpt/. '/m y/ckpt'"),
-        ("ckpt/a", "file:///m", "mkdir -p /m && cp -a {root}/ckpt/a /m"),
-    ],
-)
-def test_the_command_that_uploads_by_hand_brings_files_to_their_keys(
-    tmp_path: Path, path: str, url: str, want: str
-) -> None:
-    rig = Rig(tmp_path, path=str(tmp_path / path))
-    rig.grow({"a": "1"})
-    rig.stream.url = url
-    assert rig.stream.upload_command == want.format(root=tmp_path)
-
-
 def test_no_descriptor_stays_open(rig: Rig) -> None:
     rig.grow({"a": "1", "d/e/f": "2", "in": Link("d"), "out": Link("/etc"), "pipe": Fifo(), "big": b"0" * 9 * 2**20})
     before = set(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else set()

@@ -1,0 +1,54 @@
+"""What is checkpointed: the entries of one path and url, and the files that they take."""
+
+from collections.abc import Iterable, Mapping
+from shlex import quote
+
+from osmo.checkpoint import key
+from osmo.checkpoint.tree import ROOT, Scan, Stat, Tree
+from osmo.spec.checkpoint import CheckpointEntry, Matcher
+
+
+class Source:
+    """One folder or file, as the entries that name it see it. All have the same path and url."""
+
+    def __init__(self, entries: tuple[CheckpointEntry, ...]) -> None:
+        self.entries = entries
+        self.tree = Tree(entries[0].root)
+        self._matchers = {entry: Matcher(entry.regex, entries[0].basename) for entry in entries}
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with."""
+        return "" if self.tree.is_file else self.entries[0].prefix
+
+    def scan(self) -> Scan:
+        """The files that any entry takes and the store can hold."""
+        takes_all = any(not entry.regex for entry in self.entries)
+        scan = self.tree.scan(None if takes_all else self._takes)
+        for name in key.reserved(self.prefix, scan.files):
+            del scan.files[name]
+            scan.problems[ROOT if self.prefix else key.CONTROL] = "this name is osmo's own at the url"
+        for name, owner in key.doubles(scan.files).items():
+            del scan.files[name]
+            scan.doubles.add(name)
+            scan.problems[name] = f"{owner!r} has its name in the store"
+        return scan
+
+    def taken_by(self, entries: Iterable[CheckpointEntry], files: Mapping[str, Stat]) -> Mapping[str, Stat]:
+        """Those of the scanned files that these entries take."""
+        matchers = [self._matchers[entry] for entry in entries]
+        if len(matchers) == len(self.entries) or self.tree.is_file:  # a file was named: no regex is asked
+            return files
+        return {name: stat for name, stat in files.items() if any(takes(name) for takes in matchers)}
+
+    def upload_command(self, endpoint: str) -> str:
+        """What a person can type to bring the files to where they belong, without us. endpoint: of S3, if not AWS's."""
+        root, to = self.entries[0].root, f"{self.entries[0].url}/{self.prefix}"
+        if not to.startswith("file://"):
+            where = f"--endpoint-url {quote(endpoint)} " if endpoint else ""
+            return f"aws s3 cp {where}{'' if self.tree.is_file else '--recursive '}{quote(root)} {quote(to)}"
+        folder = quote(to.removeprefix("file://").rstrip("/"))
+        return f"mkdir -p {folder} && cp -a {quote(root)}{'' if self.tree.is_file else '/.'} {folder}"
+
+    def _takes(self, name: str) -> bool:
+        return any(takes(name) for takes in self._matchers.values())
