@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Progressed, Unchanged
+from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Looked, Progressed, Unchanged
 from osmo.checkpoint.tree import ROOT
 from osmo.clock import Clock
 from osmo.logs import line
@@ -31,9 +31,13 @@ class Narrator:
         self._committed_at = 0.0
         self._spoke_at: float | None = None
         self._known_problems: set[str] = set()
+        self._said_misnamed = False
 
     def __call__(self, event: Event) -> None:
         match event:
+            case Looked() if event.misnamed and not self._said_misnamed:
+                self._said_misnamed = True
+                self._log.ours(f"{self._path} is a file: it is checkpointed, though its name does not match the regex")
             case Begun():
                 self._begun = True
                 self._log.ours(line.begins(self._path, self._url))

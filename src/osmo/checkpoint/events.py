@@ -9,10 +9,14 @@ from osmo.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A cycle has looked at the folder. exists: whether it is there; files: how many it holds that are wanted."""
+    """A cycle has looked at the folder. exists: whether it is there; files: how many it holds that are wanted.
+
+    misnamed: it is one file, taken although its name does not match the regex.
+    """
 
     files: int
     exists: bool
+    misnamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ class Source:
         """What every key begins with."""
         return "" if self.tree.is_file else self.entries[0].prefix
 
+    @property
+    def misnamed(self) -> bool:
+        """It is one file, which is always taken, and its name is not what the regex asks for."""
+        return self.tree.is_file and not self._takes(self.entries[0].basename)
+
     def scan(self) -> Scan:
         """The files that any entry takes and the store can hold."""
         takes_all = any(not entry.regex for entry in self.entries)

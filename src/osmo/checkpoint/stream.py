@@ -131,7 +131,7 @@ class Stream:
     ) -> Cycle:
         meter = Meter(self._report, self._clock)
         begun, scan = self._clock.now(), self._scan()
-        self._report(Looked(len(scan.files), scan.exists or bool(scan.problems)))
+        self._report(Looked(len(scan.files), scan.exists or bool(scan.problems), self._source.misnamed))
         looked_at = self._source.taken_by(due, scan.files)
         this = Cycle(trigger, exit_code, stop, begun, meter, self._out_of_time, scan, looked_at, scan.problems.copy())
         if len(looked_at) < len(scan.files):  # what was wrong with the others is so still, as far as we know

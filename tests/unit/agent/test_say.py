@@ -5,7 +5,7 @@ import pytest
 
 from osmo.agent.say import Narrator
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Progressed, Unchanged
+from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.tree import Stat
 from osmo.errors import NoBucket
@@ -134,3 +134,9 @@ def test_many_problems_are_no_flood(tell: Telling) -> None:
     said = tell(committed(problems={f"{number}": "a socket" for number in range(1000)}))
     assert len(said) == 10
     assert said[-1] == "Not in the checkpoint: 991 more"
+
+
+def test_a_file_that_the_regex_does_not_match_is_said_once(tell: Telling) -> None:
+    event = Looked(1, exists=True, misnamed=True)
+    assert tell(event, event) == ["/ckpt is a file: it is checkpointed, though its name does not match the regex"]
+    assert tell(event, Looked(1, exists=True)) == []

@@ -25,6 +25,19 @@ def test_the_command_that_uploads_by_hand_brings_files_to_their_keys(
     assert source.upload_command("") == want.format(root=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "regex", "misnamed"),
+    [("a", "", False), ("a", "a", False), ("a", "b", True), ("", "b", False), ("not there", "b", False)],
+)
+def test_one_file_whose_name_the_regex_does_not_match_is_noticed(
+    tmp_path: Path, name: str, regex: str, misnamed: bool
+) -> None:
+    grow(tmp_path / "ckpt", {"a": "1"})
+    source = Source((CheckpointEntry(str(tmp_path / "ckpt" / name), "s3://b", 10.0, regex),))
+    assert source.misnamed is misnamed
+    assert ("a" in source.scan().files) is (name == "a")
+
+
 def test_the_command_names_an_endpoint_that_is_not_awss(tmp_path: Path) -> None:
     source = Source((CheckpointEntry(str(tmp_path), "s3://b", 10.0),))
     assert "aws s3 cp --endpoint-url http://127.0.0.1:9 --recursive" in source.upload_command("http://127.0.0.1:9")
