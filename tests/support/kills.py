@@ -187,7 +187,7 @@ def readable(directory: Path) -> Iterator[None]:
     finally:
         done.set()
         thread.join(10)
-    assert not broken
+    assert not broken, broken
 
 
 def _try(read: Callable[[], object], path: Path, broken: list[str]) -> None:
