@@ -78,5 +78,9 @@ class NoRanges(StoreError):
     """The store does not give out parts of objects as it should (rclone's S3 server answers 200, not 206)."""
 
 
+class NoCopy(StoreError):
+    """The store cannot copy this object by itself."""
+
+
 class FileMoved(OsmoError):
     """A file changed while it was read; nothing of it became visible in the store."""

@@ -3,20 +3,28 @@
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from osmo.errors import AlreadyExists, NotFound
-from osmo.store.base import Object
+from osmo.store.base import Object, Unfinished
 from osmo.store.keys import check_key, under
 
 
 class MemoryStore:
-    """See `osmo.store.base.Store`. `objects` is what is in it, by key. Safe to use from many threads."""
+    """See `osmo.store.base.Store`. `objects` is what is in it, by key. Safe to use from many threads.
 
-    def __init__(self, url: str = "memory://test") -> None:
+    create_only: False makes it a server that ignores If-None-Match. now: the server's clock.
+    """
+
+    def __init__(self, url: str = "memory://test", *, create_only: bool = True) -> None:
         self._url = url
         self._lock = threading.Lock()
+        self.create_only = create_only
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.objects: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
+        self.modified: dict[str, datetime] = {}
+        self.uploads: list[Unfinished] = []
 
     @property
     def url(self) -> str:
@@ -58,18 +66,42 @@ class MemoryStore:
             found = [self._object(key) for key in sorted(self.objects) if key.startswith(start)]
         yield from found
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        folder = under(prefix, self._url)
+        start = f"{folder}/" if folder else ""
+        with self._lock:
+            rests = [key[len(start) :] for key in self.objects if key.startswith(start)]
+        return tuple(sorted({rest.partition("/")[0] for rest in rests if "/" in rest}))
+
+    def copy(self, source: str, key: str) -> None:
+        check_key(key, self._url)
+        with self._lock:
+            self.objects[key] = self.objects[self._known(source)]
+            self.etags[key], self.modified[key] = self.etags[source], self.now
+
     def delete(self, key: str) -> None:
         check_key(key, self._url)
         with self._lock:
             self.objects.pop(key, None)
             self.etags.pop(key, None)
+            self.modified.pop(key, None)
+
+    def excludes(self) -> bool:
+        return self.create_only
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        folder = under(prefix, self._url)
+        yield from [each for each in self.uploads if not folder or each.key.startswith(f"{folder}/")]
+
+    def abort(self, upload: Unfinished) -> None:
+        self.uploads.remove(upload)
 
     def _store(self, key: str, body: bytes, etag: str, *, new: bool) -> str:
         check_key(key, self._url)
         with self._lock:
-            if new and key in self.objects:
+            if new and self.create_only and key in self.objects:
                 raise AlreadyExists(f"{self._url}/{key}: 412 PreconditionFailed")
-            self.objects[key], self.etags[key] = body, etag
+            self.objects[key], self.etags[key], self.modified[key] = body, etag, self.now
         return etag
 
     def _known(self, key: str) -> str:
@@ -78,7 +110,7 @@ class MemoryStore:
         return key
 
     def _object(self, key: str) -> Object:
-        return Object(key, len(self.objects[key]), self.etags[key])
+        return Object(key, len(self.objects[key]), self.etags[key], self.modified[key])
 
 
 def _md5(body: bytes) -> str:

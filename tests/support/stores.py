@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from osmo.errors import StoreError, Unavailable
-from osmo.store.base import Object, Store
+from osmo.store.base import Object, Store, Unfinished
 
 
 class Wrapper:
@@ -42,8 +42,23 @@ class Wrapper:
     def list(self, prefix: str) -> Iterator[Object]:
         return self.inner.list(prefix)
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        return self.inner.folders(prefix)
+
+    def copy(self, source: str, key: str) -> None:
+        self.inner.copy(source, key)
+
     def delete(self, key: str) -> None:
         self.inner.delete(key)
+
+    def excludes(self) -> bool:
+        return self.inner.excludes()
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        return self.inner.unfinished(prefix)
+
+    def abort(self, upload: Unfinished) -> None:
+        self.inner.abort(upload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +98,23 @@ class _Asking(Wrapper):
         self._before(Request("list", prefix))
         return self.inner.list(prefix)
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        self._before(Request("folders", prefix))
+        return self.inner.folders(prefix)
+
+    def copy(self, source: str, key: str) -> None:
+        def write() -> str:
+            self.inner.copy(source, key)
+            return ""
+
+        self._asked("copy", key, write)
+
     def delete(self, key: str) -> None:
-        self._before(Request("delete", key))
-        self.inner.delete(key)
+        def write() -> str:
+            self.inner.delete(key)
+            return ""
+
+        self._asked("delete", key, write)
 
     def _asked(self, method: str, key: str, write: Callable[[], str]) -> str:
         request = Request(method, key)

@@ -1,17 +1,31 @@
 """What the checkpoint engine relies on in a data store. Every implementation runs `tests/contract/store.py`."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """One object. `key` is relative to the store's url; `etag` is what the store says now."""
+    """One object. `key` is relative to the store's url; `etag` is what the store says now.
+
+    modified: when it was written, by the store's clock.
+    """
 
     key: str
     size: int
     etag: str
+    modified: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A multipart upload that was begun and neither completed nor aborted. `begun`: by the store's clock."""
+
+    key: str
+    id: str
+    begun: datetime
 
 
 class Store(Protocol):
@@ -59,5 +73,25 @@ class Store(Protocol):
     def list(self, prefix: str) -> Iterator[Object]:
         """All objects whose key begins with `prefix` (whole segments; empty for all), in no promised order."""
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The segments that follow `prefix` (as for `list`) in keys that go on after them, each once, sorted."""
+
+    def copy(self, source: str, key: str) -> None:
+        """Write the object `source` to `key` as well, over what was there, without its bytes coming here.
+
+        `NotFound` if there is no source. `NoCopy` if the server cannot do it.
+        """
+
     def delete(self, key: str) -> None:
         """Remove one object. It is no error if it is gone already."""
+
+    def excludes(self) -> bool:
+        """Whether `put_new` really never overwrites: some servers ignore the condition. Asked of the server once for
+        each endpoint and bucket, by writing twice under a name of its own."""
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """Multipart uploads whose key begins with `prefix` (as for `list`) and that nobody has ended. None where the
+        server cannot say."""
+
+    def abort(self, upload: Unfinished) -> None:
+        """Give one up: its parts go. It is no error if it has ended already."""
