@@ -73,7 +73,7 @@ class MemoryStore:
             rests = [key[len(start) :] for key in self.objects if key.startswith(start)]
         return tuple(sorted({rest.partition("/")[0] for rest in rests if "/" in rest}))
 
-    def copy(self, source: str, key: str) -> None:
+    def copy(self, source: str, key: str, size: int) -> None:
         check_key(key, self._url)
         with self._lock:
             self.objects[key] = self.objects[self._known(source)]

@@ -45,8 +45,8 @@ class Wrapper:
     def folders(self, prefix: str) -> tuple[str, ...]:
         return self.inner.folders(prefix)
 
-    def copy(self, source: str, key: str) -> None:
-        self.inner.copy(source, key)
+    def copy(self, source: str, key: str, size: int) -> None:
+        self.inner.copy(source, key, size)
 
     def delete(self, key: str) -> None:
         self.inner.delete(key)
@@ -102,9 +102,9 @@ class _Asking(Wrapper):
         self._before(Request("folders", prefix))
         return self.inner.folders(prefix)
 
-    def copy(self, source: str, key: str) -> None:
+    def copy(self, source: str, key: str, size: int) -> None:
         def write() -> str:
-            self.inner.copy(source, key)
+            self.inner.copy(source, key, size)
             return ""
 
         self._asked("copy", key, write)

@@ -76,10 +76,11 @@ class Store(Protocol):
     def folders(self, prefix: str) -> tuple[str, ...]:
         """The segments that follow `prefix` (as for `list`) in keys that go on after them, each once, sorted."""
 
-    def copy(self, source: str, key: str) -> None:
+    def copy(self, source: str, key: str, size: int) -> None:
         """Write the object `source` to `key` as well, over what was there, without its bytes coming here.
 
-        `NotFound` if there is no source. `NoCopy` if the server cannot do it.
+        size: how large it is; so much time it gets. `NotFound` if there is no source. `NoCopy` if the server cannot do
+        it.
         """
 
     def delete(self, key: str) -> None:
