@@ -1,5 +1,6 @@
 """Puts together what takes part in one attempt, starts the command or finds it running, and lets the loop go."""
 
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -13,10 +14,11 @@ from osmo.agent.saver import Saver
 from osmo.agent.say import Narrator
 from osmo.agent.spot import Cloud, Watch
 from osmo.agent.status import StatusBoard
+from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.events import Event
 from osmo.checkpoint.manifest import Writer
-from osmo.checkpoint.stream import Earlier, Settings, Stream
+from osmo.checkpoint.stream import Settings, Stream
 from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
 from osmo.errors import OsmoError, StoreError
@@ -116,7 +118,7 @@ def _saver(
     earlier: Earlier | None,
 ) -> Saver:
     """The thread of one stream, and where its news go: into the log and onto the board."""
-    writer = Writer(config.run, config.run_id, config.task, config.attempt, host())
+    writer = Writer(config.run, config.run_id, config.task, config.attempt, host(), secrets.token_hex(4))
     narrator = Narrator(entries[0].path, entries[0].url, log, clock)
 
     def report(event: Event) -> None:

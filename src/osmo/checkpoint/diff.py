@@ -1,7 +1,7 @@
 """What a walk of the folder means, given what is in the store already."""
 
 import re
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
@@ -46,6 +46,15 @@ def changed(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, St
 def unsure(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
     """The files of which only their bytes tell whether they are in the store as they are now."""
     return {name: stat for name, stat in now.items() if name in saved and saved[name].unsure}
+
+
+def by_size(records: Iterable[FileRecord], stats: Iterable[Stat]) -> dict[int, list[FileRecord]]:
+    """Those of the records whose size one of the stats has too: only they can have the same content."""
+    found: dict[int, list[FileRecord]] = {stat.size: [] for stat in stats}
+    for record in records:
+        if record.size in found:
+            found[record.size].append(record)
+    return found
 
 
 def gone(now: Container[str], saved: Mapping[str, Saved], problems: Collection[str]) -> set[str]:
@@ -99,8 +108,8 @@ def same_set(one: Mapping[str, Saved], other: Mapping[str, Saved]) -> bool:
     )
 
 
-def _content(record: FileRecord) -> tuple[str, int, str, bool]:
-    return record.digest, record.mode, record.etag, record.torn_possible
+def _content(record: FileRecord) -> tuple[str, int, str, str, bool]:
+    return record.digest, record.mode, record.place, record.etag, record.torn_possible
 
 
 def _behind(name: str, problems: Collection[str]) -> bool:

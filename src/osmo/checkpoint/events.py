@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from osmo.checkpoint.diff import Saved
+from osmo.checkpoint.manifest import Checkpoint, Writer
 from osmo.errors import StoreError
 
 
@@ -17,6 +18,15 @@ class Looked:
     files: int
     exists: bool
     misnamed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The stream is ours. inherited: the checkpoint of an earlier run that is there, and that this one does not go on
+    from. former: another run that wrote there and did not say that it had ended."""
+
+    inherited: Checkpoint | None
+    former: Writer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,11 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """All that follows a commit is done, too."""
+    """All that follows a commit is done, too. behind: how many plain files are older than it; error: why, if that was
+    not for want of time."""
+
+    behind: int = 0
+    error: StoreError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +95,4 @@ class Failed:
     retry_s: float
 
 
-Event = Looked | Begun | Progressed | Committed | Finished | Unchanged | Failed
+Event = Looked | Claimed | Begun | Progressed | Committed | Finished | Unchanged | Failed

@@ -24,7 +24,7 @@ _NO_USE_GOING_ON = (AccessDenied, NoBucket, Unavailable, UnknownHost)
 class Outcome:
     """What became of one file: in the store, or why not.
 
-    doubtful: a request got no answer, so nobody knows which bytes lie at its key now.
+    doubtful: a request may still be on its way.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Pool:
                 return Outcome(name, saved)
             except Unavailable as error:
                 self._throttle.slow_down()
-                trouble, known = error, None  # of what lies there nothing is known any more
+                trouble = error
                 if pause_s is None or self._ended():
                     return Outcome(name, error, doubtful=True)
                 self._clock.wait(self._never, pause_s * (0.5 + random.random()))

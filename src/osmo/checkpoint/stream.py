@@ -5,22 +5,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from osmo.checkpoint import diff, key
+from osmo.checkpoint.archive import Archive, Earlier
 from osmo.checkpoint.budget import ByteBudget
-from osmo.checkpoint.commit import Log
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed, Event, Finished, Looked, Unchanged
+from osmo.checkpoint.epoch import Fenced, Place
+from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Looked, Unchanged
 from osmo.checkpoint.gate import SETTLE_S, Gate
 from osmo.checkpoint.inventory import Inventory
-from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer, encode
+from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.pool import Outcome, OutOfTime, Pool
+from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.source import Source
 from osmo.checkpoint.throttle import Throttle
-from osmo.checkpoint.tree import ROOT, UNKNOWN, Scan, Stat, hindered, vanished, why
+from osmo.checkpoint.tree import ROOT, Scan, Stat, hindered, vanished, why
 from osmo.checkpoint.upload import Uploader
 from osmo.clock import Clock
-from osmo.errors import FileMoved, NotFound, StoreError, Unavailable
+from osmo.errors import FileMoved, StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
 
@@ -32,25 +34,19 @@ class Settings:
     """How a stream works.
 
     settle_s: how long a file must look the same before it is read. at_once: files sent at a time. endpoint: of S3, if
-    it is not AWS's.
+    it is not AWS's. name: of the stream, if it is not `<task>.<basename>`. shared: other tasks of the run have the same
+    plain files.
     """
 
     settle_s: float = SETTLE_S
     at_once: int = _AT_ONCE
     endpoint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What is known of an attempt's checkpoints: the newest number that was noted (0: none was), and how its files
-    looked on this machine."""
-
-    number: int
-    stats: Mapping[str, Stat]
+    name: str = ""
+    shared: bool = False
 
 
 class Stream:
-    """Makes checkpoints of one path at one url. One thread at a time may call `cycle`.
+    """Makes checkpoints of one path at one url. One thread at a time may call it.
 
     entries: all have the same path and url; each has a regex and a schedule of its own.
     open_store: called again after an error that new credentials might mend.
@@ -69,28 +65,30 @@ class Stream:
         settings: Settings,
         earlier: Earlier | None = None,
     ) -> None:
+        first = entries[0]
         self.entries = entries
-        self.path = entries[0].path
-        self.url = entries[0].url
-        self.name = f"{writer.task}.{entries[0].stream}"
+        self.path = first.path
+        self.url = first.url
+        self.name = settings.name or f"{writer.task}.{first.stream}"
         self._writer = writer
-        self._open_store = open_store
         self._report = report
         self._clock = clock
         self._budget = budget
         self._settings = settings
         self._source = Source(entries)
         self._gate = Gate(settings.settle_s)
-        self._store: Store | None = None
-        self._log = Log(self.name, clock)
+        prefix = "" if first.contents_only else key.escaped(first.basename)
+        keep = max(entry.keep for entry in entries)
+        place = Place(self.name, prefix, settings.shared, keep, settings.at_once)
+        self._archive = Archive(place, writer, open_store, clock, earlier)
         self._offered: Committed | None = None  # as it will be, if the record got through
-        self._inventory = Inventory()
         self._problems: Mapping[str, str] = {}  # of the last commit
         self._device: int | None = None  # that the root was on at the last commit
         self._flow = Flow(clock)
         self._throttle = Throttle(settings.at_once, clock)
-        self._earlier = earlier
+        self._never = threading.Event()
         self._last_made = False  # a try of the last cycle has committed already
+        self._fenced: Fenced | None = None
         self.deadline_s = float("inf")  # monotonic; what is not sent by then is left out of the checkpoint
 
     @property
@@ -102,6 +100,23 @@ class Stream:
     def upload_command(self) -> str:
         """What a person can type to bring the files to where they belong, without us."""
         return self._source.upload_command(self._settings.endpoint)
+
+    def claim(self) -> Checkpoint | None:
+        """Own the stream from now on. Returns its newest checkpoint. Raises StoreError, Fenced among them.
+
+        The first cycle that finds a file does it, if nobody did before.
+        """
+        if not self._archive.claimed:
+            former = self._archive.claim()
+            base = self._archive.base
+            if base is not None and base.writer.run == self._writer.run:
+                self._problems = base.problems or {}
+            self._report(Claimed(self._archive.inherited, former))
+        return self._archive.base
+
+    def restored(self, stats: Mapping[str, Stat]) -> None:
+        """The files of the newest checkpoint are in the folder again: the run goes on from it."""
+        self._archive.restored(stats)
 
     def cycle(
         self,
@@ -115,23 +130,36 @@ class Stream:
 
         With a trigger other than INTERVAL it is the last one: nothing is waited for, and the store itself is compared
         with what should be there. `stop`: set it, and nothing new is begun any more; what was uploaded by then is known
-        to the next cycle. Raises StoreError; the next call goes on from what was reached.
+        to the next cycle. Raises StoreError; the next call goes on from what was reached. After Fenced it does not.
         """
+        if self._fenced is not None:
+            raise self._fenced
         try:
-            self._learn()
             self._settle()
             return self._run(self._begin(due, trigger, stop, exit_code))
+        except Fenced as error:
+            self._fenced = error
+            raise
         except StoreError as error:
             if not isinstance(error, Unavailable):
-                self._store = None
+                self._archive.reopen()
             raise
+
+    def close(self) -> None:
+        """After the last cycle: tell whoever comes next that nothing more will be written. Raises StoreError."""
+        if self._fenced is None and not self._out_of_time():
+            self._archive.close()
 
     def _begin(
         self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event, exit_code: int | None
     ) -> Cycle:
         meter = Meter(self._report, self._clock)
-        begun, scan = self._clock.now(), self._scan()
+        begun, scan = self._clock.now(), self._source.scan()
+        self._weigh(scan)
         self._report(Looked(len(scan.files), scan.exists or bool(scan.problems), self._source.misnamed))
+        if scan.files or scan.problems or self._archive.goes_on:
+            self.claim()
+            self._weigh(scan)  # by what the store holds
         looked_at = self._source.taken_by(due, scan.files)
         this = Cycle(trigger, exit_code, stop, begun, meter, self._out_of_time, scan, looked_at, scan.problems.copy())
         if len(looked_at) < len(scan.files):  # what was wrong with the others is so still, as far as we know
@@ -154,9 +182,13 @@ class Stream:
         saved = self._set(this)
         if self._is_new(this, saved):
             self._commit(this, saved)
+            self._follow(this)
+            self._tidy()
         else:
             self._inventory.commit(saved)  # the same set: only how it looks here is newer
             self._report(Unchanged(saved, len(this.scan.files), len(this.moving), this.scan.exists, this.problems))
+            if self._archive.claimed and self._archive.epoch.behind:
+                self._follow(this)
         if this.failed is not None:
             raise this.failed
         return bool(this.moving)
@@ -166,28 +198,22 @@ class Stream:
         what = scan.hindered or (scan.problems.get(ROOT) if not scan.exists else None)
         return StoreError(f"{self.path}: {what}") if what else None
 
-    def _scan(self) -> Scan:
-        scan = self._source.scan()
+    def _weigh(self, scan: Scan) -> None:
+        """What a walk means, given what was there before."""
         self._inventory.forget(scan.doubles)  # from now on another's bytes lie at their keys
         if not scan.files and scan.device != self._device and self._inventory.committed:
             scan.exists = False  # nothing, and on another filesystem: what was mounted there is not any more
-        return scan
 
     def _etags(self) -> dict[str, str]:
         """What is in the store now, by key."""
         if not self._inventory.all:
             return {}
-        if not self._source.tree.is_file:
-            folder = key.escaped(self._source.prefix).rstrip("/")
-            return {found.key: found.etag for found in self._opened().list(folder)}
-        etags = {}
-        # One file: a listing would go through all that others have at the url.
-        for saved in self._inventory.all.values():
-            try:
-                etags[saved.record.place] = self._opened().head(saved.record.place).etag
-            except NotFound:
-                continue
-        return etags
+        return self._archive.etags(self._plain, is_file=self._source.tree.is_file)
+
+    @property
+    def _plain(self) -> str:
+        """The folder of the plain files, or the one plain file."""
+        return self.entries[0].basename if self._source.tree.is_file else self._source.prefix
 
     def _at_rest(self, this: Cycle, changed: dict[str, Stat]) -> dict[str, Stat]:
         """Those of the changed files that nobody is writing. The others are `moving`."""
@@ -203,24 +229,44 @@ class Stream:
 
     def _upload(self, this: Cycle, files: dict[str, Stat]) -> None:
         """Send them, end markers last. Raises the first StoreError that no other file would escape."""
+        if not files:
+            return
+        self._archive.look_around(self._plain, is_file=self._source.tree.is_file)
         this.meter.expect(sum(stat.size for stat in files.values()))
         for batch in diff.batches(files, newest_first=self.deadline_s < float("inf")):
             self._send(this, batch)
 
     def _send(self, this: Cycle, files: dict[str, Stat]) -> None:
-        source = self._source
-        uploader = Uploader(self._opened(), source.tree, source.prefix, self._budget, this.meter, self._flow)
-        pool = Pool(uploader, self._clock, self._settings.at_once, self._throttle, this)
+        pool = Pool(self._uploader(this.meter, files), self._clock, self._settings.at_once, self._throttle, this)
         outcomes: list[Outcome] = []
         try:
             this.unsent |= pool.send(files, self._inventory.all, outcomes.append)
         finally:  # whatever happens, what is in the store is not sent again
-            self._inventory.forget({outcome.name for outcome in outcomes if outcome.doubtful})
+            if any(outcome.doubtful for outcome in outcomes):
+                self._doubt()
             self._inventory.sent({each.name: each.result for each in outcomes if isinstance(each.result, Saved)})
         for outcome in outcomes:
             if outcome.fatal is not None:
                 raise outcome.fatal
             self._take_down(this, outcome.name, outcome.result)
+
+    def _uploader(self, meter: Meter, files: Mapping[str, Stat]) -> Uploader:
+        epoch = self._archive.epoch
+        return Uploader(
+            self._archive.store,
+            self._source.tree,
+            self._source.prefix,
+            self._budget,
+            meter,
+            self._flow,
+            epoch.names,
+            epoch.next_mark.number,
+            diff.by_size(epoch.base.files if epoch.base is not None else (), files.values()),
+            self._doubt,
+        )
+
+    def _doubt(self) -> None:
+        self._archive.epoch.clear = False
 
     def _take_down(self, this: Cycle, name: str, result: Saved | Exception) -> None:
         match result:
@@ -259,66 +305,52 @@ class Stream:
         return this.scan.exists and (first_last or this.problems != self._problems)
 
     def _commit(self, this: Cycle, saved: Mapping[str, Saved]) -> None:
-        def record(number: int, before: int | None) -> bytes:
-            checkpoint = self._checkpoint(this, saved, number, before)
-            self._offered = Committed(
-                number=number,
-                saved=saved,
-                sent_files=this.meter.files,
-                sent_size=this.meter.size,
-                seconds=this.meter.seconds,
-                deferred=tuple(sorted(this.moving & saved.keys())),
-                left_out=checkpoint.left_out,
-                unsent=checkpoint.unsent,
-                gone=len(self._inventory.committed.keys() - saved.keys()),
-                problems=this.problems,
-            )
-            return encode(checkpoint)
-
+        checkpoint = self._checkpoint(this, saved)
+        self._offered = Committed(
+            number=checkpoint.number,
+            saved=saved,
+            sent_files=this.meter.files,
+            sent_size=this.meter.size,
+            seconds=this.meter.seconds,
+            deferred=tuple(sorted(this.moving & saved.keys())),
+            left_out=checkpoint.left_out,
+            unsent=checkpoint.unsent,
+            gone=len(self._inventory.committed.keys() - saved.keys()),
+            problems=this.problems,
+        )
         self._device = this.scan.device
-        self._log.append(self._opened(), record)
+        self._archive.commit(checkpoint)
         self._last_made = this.last
         self._accept()
 
-    def _checkpoint(self, this: Cycle, saved: Mapping[str, Saved], number: int, before: int | None) -> Checkpoint:
+    def _checkpoint(self, this: Cycle, saved: Mapping[str, Saved]) -> Checkpoint:
+        epoch, base = self._archive.epoch, self._archive.base
+        files = tuple(saved[name].record for name in sorted(saved))
         return Checkpoint(
-            number=number,
-            prev=before,
+            mark=epoch.next_mark,
             writer=self._writer,
+            prefix=self._archive.place.prefix,
+            alone=epoch.names.alone,
+            number=1 if base is None else base.number + 1,
+            prev=None if base is None else base.mark,
+            spared=self._archive.spared,
             trigger=this.trigger,
             path=self.path,
             begun=this.begun,
             committed=self._clock.now(),
-            files=tuple(saved[name].record for name in sorted(saved)),
+            files=files,
+            behind=epoch.will_be_behind(files),
             left_out=tuple(sorted(this.moving - saved.keys())),
             unsent=tuple(sorted(this.unsent)),
-            problems=this.problems,
+            problems=dict(this.problems),
             exit_code=this.exit_code,
         )
 
-    def _learn(self) -> None:
-        """Go on where the process before us stopped: what it committed is not sent again."""
-        if self._earlier is None:
-            return
-        found = self._log.newest(self._opened())
-        # A newer one, too: the process may have died before it took it down. A look that it does not know is no look of
-        # now, so that file's digest decides.
-        if found is not None and found.number >= self._earlier.number and found.writer.run == self._writer.run:
-            stats = self._earlier.stats
-            files = {file.name: Saved(stats.get(file.name, UNKNOWN), file) for file in found.files}
-            self._inventory.commit(files)
-            self._inventory.compare(self._etags())
-            self._problems = found.problems or {}
-        self._earlier = None
-
     def _settle(self) -> None:
         """Find out how the last commit ended, if that is open."""
-        if self._offered is None:
-            return
-        if self._log.settle(self._opened()):
+        if self._archive.settle() and self._offered is not None:
             self._accept()
-        else:
-            self._offered = None
+        self._offered = None
 
     def _accept(self) -> None:
         """What was offered is committed: only now it is true."""
@@ -327,12 +359,30 @@ class Stream:
         self._inventory.commit(event.saved)
         self._problems = event.problems
         self._report(event)
-        self._report(Finished())
+
+    def _follow(self, this: Cycle) -> None:
+        """The plain files: now, or, if time may run out, later. In the last cycle a few times over."""
+        resend = self._uploader(this.meter, {}).resend
+        error = None
+        for pause_s in (*PAUSES_S, None) if this.last else (None,):
+            if self._is_urgent():
+                break
+            error = self._archive.follow(self._source.prefix, resend, lambda: this.makes_way or self._is_urgent())
+            if error is None or pause_s is None:
+                break
+            self._clock.wait(self._never, pause_s)
+        self._report(Finished(len(self._archive.epoch.behind), error))
+
+    def _tidy(self) -> None:
+        if not self._is_urgent():
+            self._archive.tidy()
+
+    def _is_urgent(self) -> bool:
+        return self.deadline_s < float("inf")
 
     def _out_of_time(self) -> bool:
         return self._clock.monotonic() >= self.deadline_s
 
-    def _opened(self) -> Store:
-        if self._store is None:
-            self._store = self._open_store()
-        return self._store
+    @property
+    def _inventory(self) -> Inventory:
+        return self._archive.inventory

@@ -1,7 +1,7 @@
 """One file into the store: opened once, stat before and after, hashed in the pass of the upload."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from blake3 import blake3
@@ -12,15 +12,20 @@ from osmo.checkpoint.key import key_of
 from osmo.checkpoint.lease import open_for_writing
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
+from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
 from osmo.checkpoint.tree import Stat, Tree
-from osmo.errors import FileMoved
+from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, Unavailable
 from osmo.store.base import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Sends files of one tree to one store. Many threads share one."""
+    """Sends files of one tree to one store. Many threads share one.
+
+    names, number: what they may be called there, and the record that will name them. same_size: records of the base, by
+    the size of their content. doubt: told when a request that writes got no answer.
+    """
 
     store: Store
     tree: Tree
@@ -28,9 +33,13 @@ class Uploader:
     budget: ByteBudget
     meter: Meter
     flow: Flow
+    names: Names
+    number: int
+    same_size: Mapping[int, Sequence[FileRecord]]
+    doubt: Callable[[], None]
 
     def __call__(self, name: str, stat: Stat, known: FileRecord | None, *, last_chance: bool = False) -> Saved:
-        """Put the file where it belongs, if its content is not that of `known` already.
+        """See that the file's content is in the store: sent, unless it is that of `known` or of another file there.
 
         stat: how it looked when it was found at rest. last_chance: nobody should write any more, and there is no later:
         if somebody does, the bytes that were read are taken, and marked.
@@ -41,19 +50,63 @@ class Uploader:
             if found != stat and not last_chance:
                 raise FileMoved(f"{name} changed while it was looked at")
             unsure = open_for_writing(descriptor)
-            if known is not None and known.size == found.size and not known.torn_possible:
-                digest = self._digest(descriptor, name)
-                if digest == known.digest and Stat.of(os.fstat(descriptor)) == found:
+            try:
+                record = self._already_there(descriptor, name, found, known)
+                if record is not None:
                     self.meter.expect(-stat.size)
-                    return Saved(found, _record(name, found, known.digest, known.place, known.etag), unsure)
-                os.lseek(descriptor, 0, os.SEEK_SET)
-            self.meter.sending(self.tree.path(name))
-            self.meter.expect(found.size - stat.size)
-            file = _Reader(descriptor, found, name, tolerant=last_chance)
-            saved = replace(self._send(file, key_of(self.prefix, name)), unsure=unsure)
+                    return Saved(found, record, unsure)
+                self.meter.sending(self.tree.path(name))
+                self.meter.expect(found.size - stat.size)
+                saved = self._send(_Reader(descriptor, found, name, tolerant=last_chance))
+            except Unavailable:
+                self.doubt()
+                raise
         self.meter.stored()
         self.flow.stored(name)
-        return saved
+        return replace(saved, unsure=unsure)
+
+    def resend(self, file: FileRecord, key: str) -> bool:
+        """Write the content of a record to another key, if the local file still has it. Whether it had."""
+        try:
+            with self.tree.open(file.name) as descriptor:
+                found = Stat.of(os.fstat(descriptor))
+                if found.size != file.size or self._digest(descriptor, file.name) != file.digest:
+                    return False
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                self._put(_Reader(descriptor, found, file.name, tolerant=False), key)
+        except (OSError, FileMoved):
+            return False
+        return True
+
+    def _already_there(self, descriptor: int, name: str, found: Stat, known: FileRecord | None) -> FileRecord | None:
+        """The record of the file if its content is in the store. Else None, and nothing of the file was read."""
+        candidates = [*([known] if known is not None else []), *self.same_size.get(found.size, ())]
+        candidates = [each for each in candidates if each.size == found.size and not each.torn_possible]
+        if not candidates:
+            return None
+        digest = self._digest(descriptor, name)
+        if Stat.of(os.fstat(descriptor)) == found:
+            for twin in candidates:
+                if twin.digest == digest and (place := self._reached(twin, name)) is not None:
+                    return _record(name, found, digest, *place)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return None
+
+    def _reached(self, twin: FileRecord, name: str) -> tuple[str, str] | None:
+        """Where the content of `twin` can be named from by another file too, and its etag there.
+
+        A plain file belongs to its own name alone, so the server copies it; only if it still is what the record says.
+        """
+        if twin.name == name or is_own(twin.place):
+            return twin.place, twin.etag
+        place = self.names.object(self.number)
+        try:
+            if self.store.head(twin.place).etag != twin.etag:
+                return None
+            self.store.copy(twin.place, place, twin.size)
+            return place, self.store.head(place).etag
+        except (NotFound, NoCopy):
+            return None
 
     def _digest(self, descriptor: int, name: str) -> str:
         hasher, done = blake3(), 0
@@ -64,21 +117,51 @@ class Uploader:
             done += len(data)
         return hasher.hexdigest()
 
-    def _send(self, file: "_Reader", key: str) -> Saved:
+    def _send(self, file: "_Reader") -> Saved:
+        """Straight to the plain file if that is allowed, else to an object of its own."""
+        place = key_of(self.prefix, file.name)
+        etag = self._send_directly(file, place) if self.names.takes_directly(place) else None
+        if etag is None:
+            file.rewind()
+            place = self.names.object(self.number)
+            etag = self._put(file, place)
+        record = _record(file.name, file.stat, file.digest, place, etag, size=file.size, torn=file.moved)
+        return Saved(file.stat, record)
+
+    def _send_directly(self, file: "_Reader", key: str) -> str | None:
+        """The etag of the plain file; None if there is something already."""
+        try:
+            etag = self._put(file, key, new=True)
+        except AlreadyExists:
+            return None
+        except FileMoved:  # nothing of it became visible, nor will
+            self.names.release(key)
+            raise
+        if file.size <= SMALLEST_PART or self._lies_at(key, etag):
+            return etag
+        self.meter.sent(-file.size)
+        return None
+
+    def _lies_at(self, key: str, etag: str) -> bool:
+        try:
+            return self.store.head(key).etag == etag
+        except NotFound:
+            return False
+
+    def _put(self, file: "_Reader", key: str, *, new: bool = False) -> str:
+        """new: create-only, where the size allows it."""
         size = file.stat.size
         if size <= SMALLEST_PART:
             with self.budget.taken(size):
                 body = b"".join(file.parts(SMALLEST_PART))
-                etag = self.store.put(key, body)
+                etag = self.store.put_new(key, body) if new else self.store.put(key, body)
                 self.meter.sent(len(body))
-        else:
-            how = cut(size, self.budget.total)
-            with self.budget.taken(how.memory):
-                etag = self._send_parts(file, key, how)
-        record = _record(file.name, file.stat, file.digest, key, etag, size=file.size, torn=file.moved)
-        return Saved(file.stat, record)
+                return etag
+        how = cut(size, self.budget.total)
+        with self.budget.taken(how.memory):
+            return self._put_parts(file, key, how)
 
-    def _send_parts(self, file: "_Reader", key: str, how: Cut) -> str:
+    def _put_parts(self, file: "_Reader", key: str, how: Cut) -> str:
         counted = 0
 
         def parts() -> Iterator[bytes]:
@@ -111,6 +194,11 @@ class _Reader:
     @property
     def digest(self) -> str:
         return self._hasher.hexdigest()
+
+    def rewind(self) -> None:
+        """Read it from the beginning."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self.size, self._hasher = 0, blake3()
 
     def parts(self, part_size: int) -> Iterator[bytes]:
         """Parts of exactly `part_size` bytes, the last one shorter. Raises FileMoved as soon as the stat changes."""

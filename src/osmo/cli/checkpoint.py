@@ -3,13 +3,11 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from osmo.checkpoint import history
-from osmo.checkpoint.history import Place
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import restore as bring_back
 from osmo.checkpoint.verify import verify as check
@@ -22,35 +20,32 @@ from osmo.spec import url as urls
 from osmo.store.base import Store
 from osmo.store.open import open_store
 
-_READERS = 16
-
 
 def list_checkpoints(args: argparse.Namespace) -> int:
     """The checkpoints of each stream, the newest first."""
     store = _store(args.url)
-    found = history.places(store)
-    newest: list[Place] = []
-    for stream in sorted({place.stream for place in found}):
-        newest += [place for place in reversed(found) if place.stream == stream][: args.count]
-    with ThreadPoolExecutor(_READERS) as threads:
-        records = list(threads.map(lambda place: history.read(store, place), newest))
+    found = [
+        (stream, checkpoint)
+        for stream in history.streams(store)
+        for checkpoint in [*reversed(history.checkpoints(store, stream))][: args.count]
+    ]
     if args.format == "json":
-        print_json([_summary(place, record) for place, record in zip(newest, records, strict=True)])
-    elif not newest:
+        print_json([_summary(stream, checkpoint) for stream, checkpoint in found])
+    elif not found:
         print(f"There are no checkpoints at {args.url}.")
     else:
         columns = ("Stream", "Checkpoint", "Time", "Why", "Files", "Size", "Complete", "By")
-        print_table(columns, [_row(place, record) for place, record in zip(newest, records, strict=True)])
+        print_table(columns, [_row(stream, checkpoint) for stream, checkpoint in found])
     return OK
 
 
 def show(args: argparse.Namespace) -> int:
     """One checkpoint and its files."""
-    place, record = _chosen(_store(args.url), args)
+    stream, record = _chosen(_store(args.url), args)
     if args.format == "json":
-        print_json(_summary(place, record) | {"files": [_file(file) for file in record.files]})
+        print_json(_summary(stream, record) | {"files": [_file(file) for file in record.files]})
         return OK
-    print_table(("", ""), [(name, str(value)) for name, value in _summary(place, record).items()])
+    print_table(("", ""), [(name, str(value)) for name, value in _summary(stream, record).items()])
     print()
     rows = [(file.name, bytes_of(file.size), file.digest[:16], _remark(file)) for file in record.files]
     print_table(("File", "Size", "BLAKE3", ""), rows)
@@ -60,16 +55,16 @@ def show(args: argparse.Namespace) -> int:
 def verify(args: argparse.Namespace) -> int:
     """Compare a checkpoint's record with what lies in the store."""
     store = _store(args.url)
-    place, record = _chosen(store, args)
+    stream, record = _chosen(store, args)
     with _progress("Verifying", len(record.files)) as step:
         problems = check(store, record, deep=args.deep, report=lambda _: step())
     if args.format == "json":
-        print_json(_summary(place, record) | {"problems": problems})
+        print_json(_summary(stream, record) | {"problems": problems})
     else:
         for name, problem in problems.items():
             print(f"{name}: {problem}")
         how = "every byte read" if args.deep else "sizes and etags compared"
-        of = f"checkpoint {place.number} of {place.stream}: {files_of(len(record.files))}"
+        of = f"checkpoint {record.number} of {stream}: {files_of(len(record.files))}"
         print(f"{of}, {how}: {f'{files_of(len(problems))} wrong' if problems else 'all as it should be'}")
     return FAILED if problems else OK
 
@@ -77,7 +72,7 @@ def verify(args: argparse.Namespace) -> int:
 def restore(args: argparse.Namespace) -> int:
     """Bring a checkpoint back into a folder."""
     store = _store(args.url)
-    place, record = _chosen(store, args)
+    stream, record = _chosen(store, args)
     folder = Path(args.folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
@@ -93,9 +88,9 @@ def restore(args: argparse.Namespace) -> int:
     if args.format == "json":
         counts = {"fetched_files": sum(map(bool, fetched)), "fetched_size": sum(fetched)}
         texts = {name: str(error) for name, error in failures.items()}
-        print_json(_summary(place, record) | counts | {"failures": texts, "deferred": old})
+        print_json(_summary(stream, record) | counts | {"failures": texts, "deferred": old})
     else:
-        _say_restored(place, record, folder, sum(fetched), failures, old)
+        _say_restored(stream, record, folder, sum(fetched), failures, old)
     return FAILED if failures else OK
 
 
@@ -103,7 +98,7 @@ def diff(args: argparse.Namespace) -> int:
     """What changed from one checkpoint to another."""
     store = _store(args.url)
     one, other = (
-        {file.name: file for file in history.read(store, history.find(store, args.stream, number)).files}
+        {file.name: file for file in history.find(store, args.stream, number)[1].files}
         for number in (args.number, args.other)
     )
     changes = {
@@ -130,13 +125,12 @@ def _store(url: str) -> Store:
         raise UsageError(f"{url}: {error}") from error
 
 
-def _chosen(store: Store, args: argparse.Namespace) -> tuple[Place, Checkpoint]:
-    place = history.find(store, args.stream, args.number)
-    return place, history.read(store, place)
+def _chosen(store: Store, args: argparse.Namespace) -> tuple[str, Checkpoint]:
+    return history.find(store, args.stream, args.number)
 
 
 def _say_restored(
-    place: Place, record: Checkpoint, folder: Path, size: int, failures: dict[str, Any], old: list[str]
+    stream: str, record: Checkpoint, folder: Path, size: int, failures: dict[str, Any], old: list[str]
 ) -> None:
     for name, error in failures.items():
         print(f"osmo: {name}: {error}", file=sys.stderr)
@@ -146,7 +140,7 @@ def _say_restored(
         print(f"not complete: {files_of(len(record.unsent))} did not reach the store", file=sys.stderr)
     whole = len(record.files) - len(failures)
     print(
-        f"Checkpoint {place.number} of {place.stream} ({record.committed:%Y-%m-%d %H:%M:%S} UTC) in {folder}: "
+        f"Checkpoint {record.number} of {stream} ({record.committed:%Y-%m-%d %H:%M:%S} UTC) in {folder}: "
         f"{files_of(whole)} verified, {bytes_of(size)} fetched"
     )
 
@@ -160,10 +154,10 @@ def _progress(what: str, total: int) -> Iterator[Any]:
         yield bar.update
 
 
-def _summary(place: Place, record: Checkpoint) -> dict[str, Any]:
+def _summary(stream: str, record: Checkpoint) -> dict[str, Any]:
     return {
-        "stream": place.stream,
-        "checkpoint": place.number,
+        "stream": stream,
+        "checkpoint": record.number,
         "time": record.committed.isoformat(),
         "trigger": record.trigger,
         "complete": not record.unsent,
@@ -177,16 +171,16 @@ def _summary(place: Place, record: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _row(place: Place, record: Checkpoint) -> tuple[str, ...]:
+def _row(stream: str, record: Checkpoint) -> tuple[str, ...]:
     return (
-        place.stream,
-        str(place.number),
+        stream,
+        str(record.number),
         f"{record.committed:%Y-%m-%d %H:%M:%S}",
         record.trigger.value,
         f"{len(record.files):,}",
         bytes_of(sum(file.size for file in record.files)),
         "no" if record.unsent else "yes",
-        f"{record.writer.run_id} on {record.writer.host}",
+        str(record.writer),
     )
 
 

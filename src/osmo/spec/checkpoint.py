@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +14,17 @@ class CheckpointEntry:
     url: a store URL without a trailing slash.
     frequency_s: seconds between the end of one checkpoint and the beginning of the next.
     regex: a Python regular expression, or empty for every file.
+    keep: how many committed checkpoints stay restorable.
+    restore: whether the newest one is brought back before the command starts: `retry` (in every attempt but the first),
+    True or False.
     """
 
     path: str
     url: str
     frequency_s: float
     regex: str = ""
+    keep: int = 1
+    restore: Literal["retry"] | bool = "retry"
 
     @property
     def contents_only(self) -> bool:

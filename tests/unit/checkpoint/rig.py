@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Committed, Event, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
-from osmo.checkpoint.stream import Earlier, Settings, Stream
+from osmo.checkpoint.stream import Settings, Stream
 from osmo.errors import StoreError
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
@@ -19,7 +20,7 @@ from support.memory import MemoryStore
 from support.stores import Recording
 from support.trees import Content, grow
 
-WRITER = Writer("uuid", "run-1", "train", 0, "here")
+WRITER = Writer("uuid", "run-1", "train", 0, "here", "0a0b")
 
 
 class Rig:
@@ -91,11 +92,16 @@ class Rig:
 
     @property
     def records(self) -> list[dict[str, Any]]:
+        """The records of all checkpoints, oldest first."""
+        return [record for record in self.log if record["kind"] == "checkpoint"]
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
         """All records, oldest first."""
         return [
             json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
             for key, body in sorted(self.memory.objects.items())
-            if key.startswith(".osmo/")
+            if "/log/" in key and key.startswith(".osmo/")
         ]
 
     @property

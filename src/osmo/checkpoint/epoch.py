@@ -1,0 +1,208 @@
+"""One writer's ownership of a stream: begun by a claim, ended by a close or by the next claim.
+
+The records of a stream are one sequence that is only written create-only. So the commit is itself the fence: the number
+that a writer needs is gone as soon as somebody else has claimed the stream.
+"""
+
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from osmo.checkpoint import log
+from osmo.checkpoint.encoding import decode, encode
+from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
+from osmo.checkpoint.names import Names, is_own
+from osmo.checkpoint.neighbours import closed_well, long_ago, shares
+from osmo.checkpoint.schedule import PAUSES_S
+from osmo.clock import Clock
+from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
+from osmo.store.base import Store
+
+
+class Fenced(StoreError):
+    """The stream belongs to another writer now. `by`: to whom."""
+
+    def __init__(self, by: Writer) -> None:
+        super().__init__(f"fenced by {by}")
+        self.by = by
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which stream a writer is to own, and how. prefix: the first segment of every key of its plain files, empty if
+    they lie at the url itself. shared: other streams are known to write there, too. keep: how many checkpoints stay
+    restorable. at_once: requests at a time."""
+
+    stream: str
+    prefix: str
+    shared: bool = False
+    keep: int = 1
+    at_once: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A record that was sent, or is about to be, and whose outcome is not known yet."""
+
+    key: str
+    record: Record
+    body: bytes
+
+
+class Epoch:
+    """What a writer knows from its claim on. For one thread, but for `names`.
+
+    base: the newest checkpoint. kept: those that stay restorable, oldest first. dropped: those that did until the last
+    commit. behind: the files of the base whose plain file may be older. clear: every request that wrote got an answer,
+    as far as this knows.
+    """
+
+    def __init__(self, place: Place, writer: Writer, clock: Clock, reader: log.Reader, *, exclusive: bool) -> None:
+        self.place = place
+        self.writer = writer
+        self.exclusive = exclusive
+        self.epoch = self.number = 0
+        self.base: Checkpoint | None = None
+        self.former: Writer | None = None  # who owned the stream before, and did not close it
+        self.kept: list[Checkpoint] = []
+        self.dropped: list[Checkpoint] = []
+        self.behind: set[str] = set()
+        self.clear = True
+        self.names = Names(place.stream, 0)
+        self._clock = clock
+        self._reader = reader
+        self._offer: _Offer | None = None
+        self._never = threading.Event()
+
+    @property
+    def next_mark(self) -> Mark:
+        return Mark(self.epoch, self.number + 1)
+
+    def will_be_behind(self, files: Iterable[FileRecord]) -> tuple[str, ...]:
+        """The names among them whose plain file will be older, once they are the base."""
+        known = {file.name: file.place for file in self.base.files} if self.base is not None else {}
+        return tuple(
+            file.name
+            for file in files
+            if is_own(file.place) and (file.name in self.behind or known.get(file.name) != file.place)
+        )
+
+    def commit(self, store: Store, checkpoint: Checkpoint) -> None:
+        """Write the record; it is the base once this returns. checkpoint: of `next_mark`.
+
+        Raises Fenced. After any other StoreError its outcome is open: `settle`, and nothing else, may follow.
+        """
+        self._make(store, checkpoint)
+
+    def settle(self, store: Store) -> bool:
+        """Find out how the last commit ended, by offering the same bytes again. Whether there was one open, which is
+        the base now. Raises StoreError if that is still not known; Fenced if its number went to somebody else."""
+        if self._offer is None:
+            return False
+        self._insist(store, self._offer)
+        return True
+
+    def close(self, store: Store) -> None:
+        """End the epoch. Says nothing to the store if some request may still be on its way."""
+        if self.clear and self._offer is None:
+            alone, behind = self.names.alone, tuple(sorted(self.behind))
+            made = self._clock.now()
+            self._make(store, Close(self.next_mark, self.writer, self.place.prefix, alone, made, behind))
+
+    def check(self, store: Store) -> None:
+        """Raises Fenced if somebody else has claimed the stream since."""
+        mine = self.number if self.exclusive else self.epoch
+        above = [slot for slot in log.slots(store, self.place.stream) if self._rank(slot) > mine]
+        if above:  # the first of them is a claim, and claims are never removed
+            raise Fenced(log.read(store, min(above, key=lambda slot: slot.number).key).writer)
+
+    def claim(self, store: Store) -> None:
+        """Take the stream over. Raises StoreError."""
+        while True:
+            records = list(self._reader.all(store).values())
+            self.epoch = max((record.mark.epoch for record in records), default=0) + 1
+            self.number = max((record.mark.number for record in records), default=0)
+            alone = not self.place.shared and closed_well(records)
+            base = max((each.mark for each in log.checkpoints(records)), default=None)
+            made = self._clock.now()
+            claim = Claim(self.next_mark, self.writer, self.place.prefix, alone, made, base)
+            try:
+                self._make(store, claim)
+            except Fenced:  # somebody claims at the same time
+                continue
+            records = list(self._reader.all(store).values())
+            if self._counts(claim, records):
+                break
+        self._begin(store, claim, records)
+
+    def _counts(self, claim: Claim, records: list[Record]) -> bool:
+        """Whether nothing stands above the claim: its number might be one that a tidy had freed."""
+        if self.exclusive:
+            return all(record.mark.number <= claim.mark.number for record in records)
+        return all(record.mark.epoch < self.epoch or record.writer.id == self.writer.id for record in records)
+
+    def _begin(self, store: Store, claim: Claim, records: list[Record]) -> None:
+        before = [record for record in records if record.mark < claim.mark]
+        if before and not isinstance(before[-1], Close):
+            self.former = before[-1].writer
+        self.kept = log.kept(records, self.place.keep)
+        self.base = self.kept[-1] if self.kept else None
+        if self.base is not None:
+            last = before[-1]
+            self.behind = set(last.behind if isinstance(last, Close) else self.base.behind)
+        self.names = Names(self.place.stream, self.epoch)
+        self.names.alone = (
+            (claim.alone or long_ago(log.slots(store, self.place.stream), claim.mark.number))
+            and not self.place.shared
+            and not shares(store, self.place.stream, self.place.prefix)
+        )
+        if self.base is not None and not self.exclusive:  # so that what the former owner still writes counts as older
+            self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark))
+
+    def _make(self, store: Store, record: Record) -> None:
+        key = log.log_key(self.place.stream, record.mark, self.writer.id, exclusive=self.exclusive)
+        self._offer = _Offer(key, record, encode(record))
+        self._insist(store, self._offer)
+
+    def _insist(self, store: Store, offer: _Offer) -> None:
+        """Write the same bytes until there is an answer. A few tries; the caller may try again later."""
+        for pause_s in (*PAUSES_S, None):
+            try:
+                store.put_new(offer.key, offer.body)
+                break
+            except AlreadyExists:  # ours, if an earlier answer was lost
+                if (found := self._theirs(store, offer)) is None:
+                    break
+                self._offer = None
+                raise Fenced(found.writer) from None
+            except Unavailable:
+                self.clear = False
+                if pause_s is None:
+                    raise
+                self._clock.wait(self._never, pause_s * (0.5 + random.random()))
+        if not self.exclusive:
+            self.check(store)
+        self._accept(offer)
+
+    def _theirs(self, store: Store, offer: _Offer) -> Record | None:
+        """The record that lies at an offer's key; None if it is the one that was offered."""
+        try:
+            body = store.get(offer.key)
+        except NotFound as error:
+            self.check(store)  # a tidy removed it: so there is a newer one
+            raise StoreError(f"{offer.key} is there and is not: the store contradicts itself") from error
+        return None if body == offer.body else decode(body)
+
+    def _accept(self, offer: _Offer) -> None:
+        self._offer = None
+        self.number = offer.record.mark.number
+        self._reader.add(offer.key, offer.record)
+        if isinstance(offer.record, Checkpoint):
+            before, self.base = self.kept, offer.record
+            self.behind = set(offer.record.behind)
+            self.kept = log.kept([*before, offer.record], self.place.keep)
+            self.dropped = [each for each in before if each not in self.kept]
+
+    def _rank(self, slot: log.Slot) -> int:
+        return slot.number if self.exclusive else slot.epoch or 0

@@ -1,0 +1,100 @@
+"""The plain files, which any other tool reads: they follow the newest checkpoint by copies that the server makes.
+
+Nothing that can be restored depends on them, but for files that lie nowhere else; those are never overwritten without
+a copy of what an older checkpoint still needs.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from osmo.checkpoint.epoch import Epoch
+from osmo.checkpoint.key import key_of
+from osmo.checkpoint.manifest import FileRecord
+from osmo.errors import NoCopy, NotFound, StoreError, Unavailable
+from osmo.store.base import Store
+
+Resend = Callable[[FileRecord, str], bool]
+
+
+class Mirror:
+    """Brings plain files up to the base of one epoch. For one thread.
+
+    prefix: what their keys begin with. resend: sends a local file to a key, if it still is what the record says;
+    whether it was. at_once: requests at a time.
+    """
+
+    def __init__(self, epoch: Epoch, prefix: str, resend: Resend, at_once: int) -> None:
+        self._epoch = epoch
+        self._prefix = prefix
+        self._resend = resend
+        self._at_once = at_once
+        self._preserved: set[tuple[str, str]] = set()  # (key, digest)
+
+    def follow(self, store: Store, hurried: Callable[[], bool]) -> StoreError | None:
+        """Copy what is behind. What could not be copied stays in `epoch.behind`; the first reason is returned.
+
+        hurried: nothing more is to be begun. Raises Fenced, and StoreError if the store cannot be asked who owns it.
+        """
+        epoch = self._epoch
+        if not epoch.behind or epoch.base is None:
+            return None
+        epoch.check(store)
+        of_old = self._needed_by_older()
+        todo = [file for file in epoch.base.files if file.name in epoch.behind and file.place != self._key(file)]
+        errors: list[StoreError] = []
+        done: set[str] = set()
+
+        def one(file: FileRecord) -> None:
+            if hurried() or any(isinstance(error, Unavailable) for error in errors):
+                return
+            try:
+                if self._bring(store, file, of_old):
+                    done.add(file.name)
+            except StoreError as error:
+                if isinstance(error, Unavailable):
+                    epoch.clear = False
+                errors.append(error)
+
+        if self._at_once == 1 or len(todo) <= 1:
+            for file in todo:
+                one(file)
+        else:
+            with ThreadPoolExecutor(min(self._at_once, len(todo)), thread_name_prefix="mirror") as threads:
+                list(threads.map(one, todo))
+        epoch.behind = {file.name for file in todo} - done
+        return errors[0] if errors else None
+
+    def _bring(self, store: Store, file: FileRecord, of_old: dict[str, dict[str, int]]) -> bool:
+        """Whether the plain file is that of the record now. Raises StoreError."""
+        key = self._key(file)
+        try:
+            for digest, size in of_old.get(key, {}).items():
+                self._preserve(store, key, digest, size)
+        except NoCopy:  # then it stays until no kept checkpoint needs what lies there
+            return False
+        self._epoch.names.take((key,))
+        try:
+            store.copy(file.place, key, file.size)
+        except NoCopy:
+            return self._resend(file, key)
+        return True
+
+    def _preserve(self, store: Store, key: str, digest: str, size: int) -> None:
+        """Copy what lies at the key away. It need not be what an older checkpoint wants: digests tell, at a restore."""
+        if (key, digest) not in self._preserved:
+            with suppress(NotFound):
+                store.copy(key, self._epoch.names.old(digest, self._epoch.number), size)
+            self._preserved.add((key, digest))
+
+    def _needed_by_older(self) -> dict[str, dict[str, int]]:
+        """By plain file: the contents (digest to size) that older kept checkpoints have nowhere else."""
+        needed: dict[str, dict[str, int]] = {}
+        for checkpoint in self._epoch.kept[:-1]:
+            for file in checkpoint.files:
+                if file.name in self._epoch.behind and file.place == self._key(file):
+                    needed.setdefault(file.place, {})[file.digest] = file.size
+        return needed
+
+    def _key(self, file: FileRecord) -> str:
+        return key_of(self._prefix, file.name)

@@ -1,0 +1,80 @@
+"""Where a writer may put bytes: a name of its own that is used once, or straight to the plain file."""
+
+import re
+import threading
+from collections.abc import Iterable
+
+from osmo.checkpoint import log
+from osmo.checkpoint.key import CONTROL
+from osmo.checkpoint.manifest import Mark
+
+_OBJECT = re.compile(r"(?:[0-9a-f]+\.)?(\d{8,})-(\d{8,})-\d+")
+
+
+class Names:
+    """The names that one epoch gives to what it sends. Safe to use from many threads.
+
+    alone: whether nobody else can write to the plain files now. taken: keys that hold something already, or that a kept
+    checkpoint knows.
+    """
+
+    def __init__(self, stream: str, epoch: int) -> None:
+        self.alone = False
+        self._stream = stream
+        self._epoch = epoch
+        self._lock = threading.Lock()
+        self._count = 0
+        self._given: list[str] = []
+        self._taken: set[str] = set()
+
+    def object(self, number: int) -> str:
+        """A new key for content that record `number` will name."""
+        name = f"{log.folder(self._stream, 'objects')}/{self._unique(number)}"
+        with self._lock:
+            self._given.append(name)
+        return name
+
+    def old(self, digest: str, number: int) -> str:
+        """A new key for a copy of bytes that are about to be overwritten."""
+        return f"{log.folder(self._stream, 'old')}/{digest}.{self._unique(number)}"
+
+    def given(self) -> list[str]:
+        """The keys of all objects since the last call."""
+        with self._lock:
+            given, self._given = self._given, []
+        return given
+
+    def take(self, keys: Iterable[str]) -> None:
+        """These plain files hold something now, or may."""
+        with self._lock:
+            self._taken.update(keys)
+
+    def takes_directly(self, key: str) -> bool:
+        """Whether this plain file may be written at once: nothing was ever there, and nobody else writes. Said once of
+        each key."""
+        with self._lock:
+            if not self.alone or key in self._taken:
+                return False
+            self._taken.add(key)
+            return True
+
+    def release(self, key: str) -> None:
+        """Nothing was written there after all."""
+        with self._lock:
+            self._taken.discard(key)
+
+    def _unique(self, number: int) -> str:
+        with self._lock:
+            self._count += 1
+            return f"{number:08}-{self._epoch:08}-{self._count}"
+
+
+def is_own(place: str) -> bool:
+    """Whether bytes lie at a name of osmo's own, not at a plain file."""
+    return place.startswith(f"{CONTROL}/")
+
+
+def mark_of(key: str) -> Mark | None:
+    """For which record the name of an object, or of an old copy, was made; None if it is no such name."""
+    match = _OBJECT.fullmatch(key.rpartition("/")[2]) if is_own(key) else None
+    return Mark(int(match[2]), int(match[1])) if match else None
