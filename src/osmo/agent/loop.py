@@ -11,13 +11,15 @@ from osmo.agent.output import Follower
 from osmo.agent.saver import Last, Saver
 from osmo.agent.spot import Notice
 from osmo.agent.status import StatusBoard
-from osmo.checkpoint.manifest import Trigger
+from osmo.checkpoint.manifest import Trigger, Writer
+from osmo.checkpoint.stream import Stream
 from osmo.clock import Clock
 from osmo.logs.write import LogWriter
 from osmo.states import PREEMPTED, STORE_FAILED, State
 
 _TICK_S = 0.2
 _DEAD_AFTER_KILL_S = 30.0
+_CLOSE_S = 5.0
 _NOTICE_MARGIN_S = 5.0
 _TOLD_WITHIN_S = 1.0
 _WRITE_EVERY_S = 1.0
@@ -244,7 +246,8 @@ class Attempt:
             match event := self._next_event():
                 case Durable():
                     open_places.discard(event.place)
-                    self._board.final(event.place)
+                    if self._savers[event.place].stream.durable:
+                        self._board.final(event.place)
                     continue
                 case signal.Signals() | Notice():
                     self._hurry()
@@ -252,12 +255,27 @@ class Attempt:
             quiet_since = max([began, *(self._savers[place].stream.flowed_at for place in open_places)])
             if now - quiet_since > self._patience.final_timeout_s or (self._deadline and now > self._deadline.end):
                 break
-        lost = [_by_hand(self._savers[place]) for place in sorted(open_places)]
+        streams = [saver.stream for saver in self._savers]
+        for place in open_places:
+            if streams[place].durable:  # what follows a commit is still under way
+                self._board.final(place)
+        self._let_them_close()
+        lost = [_by_hand(stream) for place, stream in enumerate(streams) if place in open_places and not stream.durable]
+        lost += [_taken_over(stream, by) for stream in streams if (by := stream.lost_to) is not None]
         if unsent := self._board.unsent():
             lost.append(
                 f"there was no time for {unsent} file{'' if unsent == 1 else 's'}; they are still on this machine"
             )
         return "; ".join(lost)
+
+    def _let_them_close(self) -> None:
+        """What ends well should say so in the store, but nobody waits long for that."""
+        until = self._clock.monotonic() + _CLOSE_S
+        if self._deadline is not None:
+            until = min(until, self._deadline.end)
+        for saver in self._savers:
+            if saver.stream.durable:
+                saver.join(max(0.0, until - self._clock.monotonic()))
 
     def _next_event(self) -> Event | None:
         try:
@@ -266,8 +284,11 @@ class Attempt:
             return None
 
 
-def _by_hand(saver: Saver) -> str:
-    stream = saver.stream
+def _taken_over(stream: Stream, by: Writer) -> str:
+    return f"fenced by {by}: it writes the checkpoints in {stream.url} now; the files are still in {stream.path}"
+
+
+def _by_hand(stream: Stream) -> str:
     return (
         f"the last checkpoint of {stream.path} is not in {stream.url}; the files are still on this machine: "
         f"upload them by hand with `{stream.upload_command}`"

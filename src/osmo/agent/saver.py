@@ -5,8 +5,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Failed
 from osmo.checkpoint.manifest import Trigger
 from osmo.checkpoint.schedule import Schedule, look_again_s
@@ -30,7 +32,8 @@ class Saver(threading.Thread):
     """Checkpoints one stream until `finish` and the last cycle after it.
 
     failed: told of each failed cycle. due: told in how many seconds the next cycle begins. done: called once, when
-    the last checkpoint is durable.
+    the last checkpoint is durable, or never will be, for the stream is another writer's. The thread ends when the store
+    was told that nothing more comes.
     """
 
     def __init__(
@@ -91,13 +94,16 @@ class Saver(threading.Thread):
             now = self._clock.monotonic()
             due = [entry for entry, schedule in self._schedules.items() if schedule.due <= now]
             again = [entry for entry, at in self._look_again.items() if at <= now and entry not in due]
-            if due or again:
-                self._periodic(due, again)
+            if (due or again) and not self._periodic(due, again):
+                break
         self._last_given.wait()
         self._finally()
 
-    def _periodic(self, due: list[CheckpointEntry], again: list[CheckpointEntry]) -> None:
+    def _periodic(self, due: list[CheckpointEntry], again: list[CheckpointEntry]) -> bool:
+        """Whether there may be another one."""
         outcome = self._cycle((*due, *again), Trigger.INTERVAL, None)
+        if isinstance(outcome, Fenced):
+            return False
         now = self._clock.monotonic()
         for entry in (*due, *again):
             self._look_again.pop(entry, None)
@@ -106,25 +112,28 @@ class Saver(threading.Thread):
             for entry in (*due, *again):  # a second look that failed is a failed cycle, too
                 self._schedules[entry] = self._schedules[entry].after_failure(now, random.random())
             self._failed(Failed(outcome, self._failures, self._wake_at() - now))
-            return
+            return True
         self._failures = 0
         for entry in due:
             self._schedules[entry] = self._schedules[entry].after_end(now)
         if outcome:
             for entry in (*due, *again):
                 self._look_again[entry] = now + look_again_s(entry.frequency_s)
+        return True
 
     def _finally(self) -> None:
         assert self._last is not None
         schedule = Schedule(_LAST_RETRIES_EVERY_S, self._clock.monotonic())
         while isinstance(
             error := self._cycle(self.stream.entries, self._last.trigger, self._last.exit_code), StoreError
-        ):
+        ) and not isinstance(error, Fenced):
             now = self._clock.monotonic()
             schedule = schedule.after_failure(now, random.random())
             self._failed(Failed(error, schedule.failures, schedule.due - now))
             self._clock.wait(self._never, schedule.due - now)
         self._done()
+        with suppress(StoreError):  # the next writer can do without: it does not know that nothing of ours comes late
+            self.stream.close()
 
     def _cycle(
         self, entries: tuple[CheckpointEntry, ...], trigger: Trigger, exit_code: int | None

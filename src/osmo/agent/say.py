@@ -4,7 +4,19 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Looked, Progressed, Unchanged
+from osmo.checkpoint.events import (
+    Begun,
+    Claimed,
+    Committed,
+    Event,
+    Failed,
+    Finished,
+    Looked,
+    Progressed,
+    TakenOver,
+    Unchanged,
+)
+from osmo.checkpoint.manifest import Checkpoint
 from osmo.checkpoint.tree import ROOT
 from osmo.clock import Clock
 from osmo.logs import line
@@ -46,10 +58,14 @@ class Narrator:
             case Committed():
                 self._committed(event)
             case Finished():
-                if self._begun:
-                    self._log.ours(line.finished(self._path, self._url))
-                    self._begun = False
-                self._log.ours(self._summary)
+                self._finished(event)
+            case Claimed():
+                self._claimed(event)
+            case TakenOver():
+                self._log.ours(
+                    f"{event.by} writes the checkpoints in {self._url} now: nothing more of {self._path} goes there; "
+                    "the task is not disturbed"
+                )
             case Unchanged():
                 self._unchanged(event)
             case Failed():
@@ -76,6 +92,31 @@ class Narrator:
         self._summary = f"{name}: {'; '.join(parts)}"
         if self._begun:  # in this cycle, or in one before that could not commit
             self._log.ours(line.uploaded(self._clock.now()))
+
+    def _claimed(self, event: Claimed) -> None:
+        if event.former is not None:
+            self._log.ours(f"Going on with the checkpoints in {self._url}: {event.former} has not said that it ended")
+        if event.inherited is not None:
+            self._log.ours(f"{self._url} holds {self._about(event.inherited)}; starting without it")
+
+    def _about(self, checkpoint: Checkpoint) -> str:
+        age = timedelta(seconds=round((self._clock.now() - checkpoint.committed).total_seconds()))
+        of = checkpoint.writer.run_id
+        return f"checkpoint {checkpoint.number} of {of} ({age} ago, {_files(len(checkpoint.files))})"
+
+    def _finished(self, event: Finished) -> None:
+        if self._begun:
+            self._log.ours(line.finished(self._path, self._url))
+            self._begun = False
+        if self._summary:
+            self._log.ours(self._summary)
+            self._summary = ""
+        if event.behind:
+            why = f" ({event.error})" if event.error is not None else ""
+            self._log.ours(
+                f"The checkpoint is whole; {_files(event.behind)} at {self._url} that other tools read are still older"
+                f"{why}: they follow with the next one, or with `osmo checkpoint mirror`"
+            )
 
     def _unchanged(self, event: Unchanged) -> None:
         self._say_problems(event.problems)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed, Event, Failed, Looked, Unchanged
+from osmo.checkpoint.events import Committed, Event, Failed, Finished, Looked, TakenOver, Unchanged
 from osmo.clock import Clock
 from osmo.rundir import records
 from osmo.rundir.paths import AttemptDir
@@ -37,6 +37,7 @@ class StreamStatus:
     exists: bool = False
     moving: int = 0
     unsent: int = 0
+    behind: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     failures: int = 0
     error: str | None = None
@@ -160,6 +161,10 @@ class StatusBoard:
                     stream.seen = stream.seen or bool(event.files)
                     self._well(stream, event.problems)
                     self._save(place, event)
+                case Finished():
+                    stream.behind = event.behind
+                case TakenOver():
+                    stream.error = f"fenced by {event.by}"
                 case Failed():
                     stream.failures = event.failures
                     stream.error = str(event.error)

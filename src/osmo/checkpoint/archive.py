@@ -8,7 +8,7 @@ from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.key import escaped
-from osmo.checkpoint.manifest import Checkpoint, Claim, Mark, Record, Writer
+from osmo.checkpoint.manifest import Checkpoint, Claim, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.mirror import Mirror, Resend
 from osmo.checkpoint.tree import UNKNOWN, Stat
 from osmo.clock import Clock
@@ -25,6 +25,21 @@ class Earlier:
 
     number: int
     stats: Mapping[str, Stat]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What is known of the next checkpoint before it is made: see `Checkpoint`."""
+
+    mark: Mark
+    writer: Writer
+    prefix: str
+    alone: bool
+    number: int
+    prev: Mark | None
+    spared: Mark | None
+    files: tuple[FileRecord, ...]
+    behind: tuple[str, ...]
 
 
 class Archive:
@@ -71,6 +86,11 @@ class Archive:
         return self._epoch is not None
 
     @property
+    def is_behind(self) -> bool:
+        """Whether plain files are older than the base."""
+        return self._epoch is not None and bool(self._epoch.behind)
+
+    @property
     def goes_on(self) -> bool:
         """Whether a process before this one made checkpoints of the same attempt."""
         return self._earlier is not None
@@ -104,7 +124,7 @@ class Archive:
         return self._epoch is not None and self._epoch.settle(self.store)
 
     @property
-    def spared(self) -> Mark | None:
+    def _spared(self) -> Mark | None:
         """The checkpoint of an earlier run that has to stay."""
         if self.inherited is not None:
             return self.inherited.mark
@@ -126,6 +146,21 @@ class Archive:
         if names.alone and not self._listed:
             names.take(self.etags(prefix, is_file=is_file))
             self._listed = True
+
+    def next(self, files: tuple[FileRecord, ...]) -> Next:
+        """What a checkpoint of these files would be."""
+        epoch, base = self.epoch, self.base
+        return Next(
+            mark=epoch.next_mark,
+            writer=self.writer,
+            prefix=self.place.prefix,
+            alone=epoch.names.alone,
+            number=1 if base is None else base.number + 1,
+            prev=None if base is None else base.mark,
+            spared=self._spared,
+            files=files,
+            behind=epoch.will_be_behind(files),
+        )
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Write the record of `epoch.next_mark`. Raises StoreError: then `settle` tells whether it is there."""

@@ -5,10 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from osmo.checkpoint.manifest import Trigger
+from osmo.checkpoint.archive import Next
+from osmo.checkpoint.diff import Saved
+from osmo.checkpoint.events import Committed
+from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
-from osmo.checkpoint.tree import Scan, Stat
-from osmo.errors import StoreError
+from osmo.checkpoint.tree import Scan, Stat, hindered, vanished, why
+from osmo.errors import FileMoved, StoreError
+
+
+class OutOfTime(StoreError):
+    """A file was on its way when the deadline came."""
 
 
 @dataclass(slots=True)
@@ -16,8 +23,8 @@ class Cycle:
     """What one cycle knows: why it runs, what it found, what became of it.
 
     due: the files that it looks at more closely. moving: those of them that are being written. unsent: those that there
-    was no time for. out_of_time: whether its deadline has passed. failed: why it is
-    not the last one yet, although everything else is done.
+    was no time for. out_of_time: whether its deadline has passed. failed: why it is not the last one yet, although
+    everything else is done.
     """
 
     trigger: Trigger
@@ -46,3 +53,57 @@ class Cycle:
     def hurried(self) -> bool:
         """Nothing more is to be begun."""
         return self.makes_way or self.out_of_time()
+
+    def take_down(self, name: str, result: Saved | Exception, path: str) -> None:
+        """What became of a file that was to be sent. path: where it is on this machine."""
+        match result:
+            case OutOfTime():
+                pass  # it is among the unsent
+            case FileMoved():
+                self.moving.add(name)
+            case OSError() if not vanished(result):
+                self.problems[name] = why(result)
+                if self.last and hindered(result):
+                    self.failed = StoreError(f"{path}: {why(result)}")
+            case StoreError():
+                self.problems[name] = str(result)
+                if self.last:
+                    self.failed = result
+
+    def checkpoint(self, that: Next, path: str, now: datetime) -> Checkpoint:
+        """The record of what the cycle found."""
+        names = {file.name for file in that.files}
+        return Checkpoint(
+            mark=that.mark,
+            writer=that.writer,
+            prefix=that.prefix,
+            alone=that.alone,
+            number=that.number,
+            prev=that.prev,
+            spared=that.spared,
+            files=that.files,
+            behind=that.behind,
+            trigger=self.trigger,
+            path=path,
+            begun=self.begun,
+            committed=now,
+            left_out=tuple(sorted(self.moving - names)),
+            unsent=tuple(sorted(self.unsent)),
+            problems=dict(self.problems),
+            exit_code=self.exit_code,
+        )
+
+    def committed(self, number: int, saved: Mapping[str, Saved], gone: int) -> Committed:
+        """What is reported of it, once it is there."""
+        return Committed(
+            number=number,
+            saved=saved,
+            sent_files=self.meter.files,
+            sent_size=self.meter.size,
+            seconds=self.meter.seconds,
+            deferred=tuple(sorted(self.moving & saved.keys())),
+            left_out=tuple(sorted(self.moving - saved.keys())),
+            unsent=tuple(sorted(self.unsent)),
+            gone=gone,
+            problems=self.problems,
+        )

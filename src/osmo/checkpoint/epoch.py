@@ -108,7 +108,8 @@ class Epoch:
         if self.clear and self._offer is None:
             alone, behind = self.names.alone, tuple(sorted(self.behind))
             made = self._clock.now()
-            self._make(store, Close(self.next_mark, self.writer, self.place.prefix, alone, made, behind))
+            close = Close(self.next_mark, self.writer, self.place.prefix, alone, made, behind)
+            self._make(store, close, pauses_s=())  # whoever comes next can do without it
 
     def check(self, store: Store) -> None:
         """Raises Fenced if somebody else has claimed the stream since."""
@@ -160,14 +161,14 @@ class Epoch:
         if self.base is not None and not self.exclusive:  # so that what the former owner still writes counts as older
             self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark))
 
-    def _make(self, store: Store, record: Record) -> None:
+    def _make(self, store: Store, record: Record, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         key = log.log_key(self.place.stream, record.mark, self.writer.id, exclusive=self.exclusive)
         self._offer = _Offer(key, record, encode(record))
-        self._insist(store, self._offer)
+        self._insist(store, self._offer, pauses_s)
 
-    def _insist(self, store: Store, offer: _Offer) -> None:
+    def _insist(self, store: Store, offer: _Offer, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         """Write the same bytes until there is an answer. A few tries; the caller may try again later."""
-        for pause_s in (*PAUSES_S, None):
+        for pause_s in (*pauses_s, None):
             try:
                 store.put_new(offer.key, offer.body)
                 break

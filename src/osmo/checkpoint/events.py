@@ -30,6 +30,13 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """The stream is another writer's by now. Nothing more is written."""
+
+    by: Writer
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """Files are about to be uploaded."""
 
@@ -95,4 +102,4 @@ class Failed:
     retry_s: float
 
 
-Event = Looked | Claimed | Begun | Progressed | Committed | Finished | Unchanged | Failed
+Event = Looked | Claimed | TakenOver | Begun | Progressed | Committed | Finished | Unchanged | Failed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from osmo.checkpoint.cycle import Cycle
+from osmo.checkpoint.cycle import Cycle, OutOfTime
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.schedule import PAUSES_S
@@ -35,10 +35,6 @@ class Outcome:
     def fatal(self) -> StoreError | None:
         """The error that no other file would escape."""
         return self.result if isinstance(self.result, _NO_USE_GOING_ON) else None
-
-
-class OutOfTime(StoreError):
-    """The file was on its way when the deadline came."""
 
 
 class Pool:

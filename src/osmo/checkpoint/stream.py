@@ -10,19 +10,19 @@ from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Fenced, Place
-from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Looked, Unchanged
+from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Looked, TakenOver, Unchanged
 from osmo.checkpoint.gate import SETTLE_S, Gate
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer
 from osmo.checkpoint.meter import Flow, Meter
-from osmo.checkpoint.pool import Outcome, OutOfTime, Pool
+from osmo.checkpoint.pool import Outcome, Pool
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.source import Source
 from osmo.checkpoint.throttle import Throttle
-from osmo.checkpoint.tree import ROOT, Scan, Stat, hindered, vanished, why
+from osmo.checkpoint.tree import ROOT, Scan, Stat
 from osmo.checkpoint.upload import Uploader
 from osmo.clock import Clock
-from osmo.errors import FileMoved, StoreError, Unavailable
+from osmo.errors import StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
 
@@ -89,12 +89,19 @@ class Stream:
         self._never = threading.Event()
         self._last_made = False  # a try of the last cycle has committed already
         self._fenced: Fenced | None = None
+        self.durable = False  # the last checkpoint is in the store
         self.deadline_s = float("inf")  # monotonic; what is not sent by then is left out of the checkpoint
 
     @property
     def flowed_at(self) -> float:
         """When bytes last got into the store, in the clock's monotonic seconds."""
         return self._flow.at
+
+    @property
+    def lost_to(self) -> Writer | None:
+        """Another run, whose stream it is now. A newer attempt of this one is not another."""
+        by = self._fenced.by if self._fenced is not None else None
+        return by if by is not None and by.run != self._writer.run else None
 
     @property
     def upload_command(self) -> str:
@@ -139,6 +146,7 @@ class Stream:
             return self._run(self._begin(due, trigger, stop, exit_code))
         except Fenced as error:
             self._fenced = error
+            self._report(TakenOver(error.by))
             raise
         except StoreError as error:
             if not isinstance(error, Unavailable):
@@ -180,15 +188,16 @@ class Stream:
             return True
         this.meter.end(complete=not this.unsent)
         saved = self._set(this)
-        if self._is_new(this, saved):
+        if is_new := self._is_new(this, saved):
             self._commit(this, saved)
-            self._follow(this)
-            self._tidy()
         else:
             self._inventory.commit(saved)  # the same set: only how it looks here is newer
             self._report(Unchanged(saved, len(this.scan.files), len(this.moving), this.scan.exists, this.problems))
-            if self._archive.claimed and self._archive.epoch.behind:
-                self._follow(this)
+        self.durable = this.last and this.failed is None
+        if is_new or self._archive.is_behind:
+            self._follow(this)
+        if is_new:
+            self._tidy()
         if this.failed is not None:
             raise this.failed
         return bool(this.moving)
@@ -248,7 +257,7 @@ class Stream:
         for outcome in outcomes:
             if outcome.fatal is not None:
                 raise outcome.fatal
-            self._take_down(this, outcome.name, outcome.result)
+            this.take_down(outcome.name, outcome.result, self._source.tree.path(outcome.name))
 
     def _uploader(self, meter: Meter, files: Mapping[str, Stat]) -> Uploader:
         epoch = self._archive.epoch
@@ -267,21 +276,6 @@ class Stream:
 
     def _doubt(self) -> None:
         self._archive.epoch.clear = False
-
-    def _take_down(self, this: Cycle, name: str, result: Saved | Exception) -> None:
-        match result:
-            case OutOfTime():
-                pass  # it is among the unsent
-            case FileMoved():
-                this.moving.add(name)
-            case OSError() if not vanished(result):
-                this.problems[name] = why(result)
-                if this.last and hindered(result):
-                    this.failed = StoreError(f"{self._source.tree.path(name)}: {why(result)}")
-            case StoreError():
-                this.problems[name] = str(result)
-                if this.last:
-                    this.failed = result
 
     def _set(self, this: Cycle) -> Mapping[str, Saved]:
         """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
@@ -305,46 +299,14 @@ class Stream:
         return this.scan.exists and (first_last or this.problems != self._problems)
 
     def _commit(self, this: Cycle, saved: Mapping[str, Saved]) -> None:
-        checkpoint = self._checkpoint(this, saved)
-        self._offered = Committed(
-            number=checkpoint.number,
-            saved=saved,
-            sent_files=this.meter.files,
-            sent_size=this.meter.size,
-            seconds=this.meter.seconds,
-            deferred=tuple(sorted(this.moving & saved.keys())),
-            left_out=checkpoint.left_out,
-            unsent=checkpoint.unsent,
-            gone=len(self._inventory.committed.keys() - saved.keys()),
-            problems=this.problems,
-        )
+        files = tuple(saved[name].record for name in sorted(saved))
+        checkpoint = this.checkpoint(self._archive.next(files), self.path, self._clock.now())
+        gone = len(self._inventory.committed.keys() - saved.keys())
+        self._offered = this.committed(checkpoint.number, saved, gone)
         self._device = this.scan.device
         self._archive.commit(checkpoint)
         self._last_made = this.last
         self._accept()
-
-    def _checkpoint(self, this: Cycle, saved: Mapping[str, Saved]) -> Checkpoint:
-        epoch, base = self._archive.epoch, self._archive.base
-        files = tuple(saved[name].record for name in sorted(saved))
-        return Checkpoint(
-            mark=epoch.next_mark,
-            writer=self._writer,
-            prefix=self._archive.place.prefix,
-            alone=epoch.names.alone,
-            number=1 if base is None else base.number + 1,
-            prev=None if base is None else base.mark,
-            spared=self._archive.spared,
-            trigger=this.trigger,
-            path=self.path,
-            begun=this.begun,
-            committed=self._clock.now(),
-            files=files,
-            behind=epoch.will_be_behind(files),
-            left_out=tuple(sorted(this.moving - saved.keys())),
-            unsent=tuple(sorted(this.unsent)),
-            problems=dict(this.problems),
-            exit_code=this.exit_code,
-        )
 
     def _settle(self) -> None:
         """Find out how the last commit ended, if that is open."""
