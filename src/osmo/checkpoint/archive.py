@@ -166,10 +166,10 @@ class Archive:
         """Write the record of `epoch.next_mark`. Raises StoreError: then `settle` tells whether it is there."""
         self.epoch.commit(self.store, checkpoint)
 
-    def follow(self, prefix: str, resend: Resend, hurried: Callable[[], bool]) -> StoreError | None:
+    def follow(self, resend: Resend, hurried: Callable[[], bool]) -> StoreError | None:
         """Bring the plain files up to the base. Why that could not be done, if it could not. Raises Fenced."""
         if self._mirror is None:
-            self._mirror = Mirror(self.epoch, prefix, resend, self.place.at_once)
+            self._mirror = Mirror(self.epoch, resend, self.place.at_once)
         try:
             return self._mirror.follow(self.store, hurried)
         except Fenced:

@@ -70,7 +70,7 @@ class Cycle:
                 if self.last:
                     self.failed = result
 
-    def checkpoint(self, that: Next, path: str, now: datetime) -> Checkpoint:
+    def checkpoint(self, that: Next, path: str, folder: str, now: datetime) -> Checkpoint:
         """The record of what the cycle found."""
         names = {file.name for file in that.files}
         return Checkpoint(
@@ -85,6 +85,7 @@ class Cycle:
             behind=that.behind,
             trigger=self.trigger,
             path=path,
+            folder=folder,
             begun=self.begun,
             committed=now,
             left_out=tuple(sorted(self.moving - names)),

@@ -104,15 +104,16 @@ def checkpoints(records: Iterable[Record]) -> list[Checkpoint]:
     return sorted(found, key=lambda checkpoint: checkpoint.mark)
 
 
-def kept(records: Iterable[Record], keep: int) -> list[Checkpoint]:
-    """The checkpoints that stay restorable, oldest first: the newest, `keep` - 1 before it, and what it spares."""
+def kept(records: Iterable[Record], keep: int, *, spare: bool = True) -> list[Checkpoint]:
+    """The checkpoints that stay restorable, oldest first: the newest, `keep` - 1 before it, and, with `spare`, what it
+    spares."""
     found = {checkpoint.mark: checkpoint for checkpoint in checkpoints(records)}
     newest = at = found[max(found)] if found else None
     chain: dict[Mark, int] = {}
     while at is not None and (at.number in chain.values() or len(set(chain.values())) < keep):
         chain[at.mark] = at.number
         at = found.get(at.prev) if at.prev is not None and at.prev < at.mark else None
-    if newest is not None and newest.spared in found:
+    if spare and newest is not None and newest.spared in found:
         chain[newest.spared] = found[newest.spared].number
     return [found[mark] for mark in sorted(chain)]
 

@@ -77,7 +77,8 @@ class Checkpoint:
     """One committed set of files.
 
     number: counts the checkpoints of the stream. prev: the checkpoint before. spared: the last one of an earlier run,
-    which stays, for nobody went on from it. behind: the files whose plain file may be older than this.
+    which stays, for nobody went on from it. folder: what every key of its plain files begins with, `ckpt/` or nothing.
+    behind: the files whose plain file may be older than this.
     """
 
     mark: Mark
@@ -89,6 +90,7 @@ class Checkpoint:
     spared: Mark | None
     trigger: Trigger
     path: str
+    folder: str
     begun: datetime
     committed: datetime
     files: tuple[FileRecord, ...]

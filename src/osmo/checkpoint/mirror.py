@@ -4,7 +4,7 @@ Nothing that can be restored depends on them, but for files that lie nowhere els
 a copy of what an older checkpoint still needs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -20,13 +20,12 @@ Resend = Callable[[FileRecord, str], bool]
 class Mirror:
     """Brings plain files up to the base of one epoch. For one thread.
 
-    prefix: what their keys begin with. resend: sends a local file to a key, if it still is what the record says;
-    whether it was. at_once: requests at a time.
+    resend: sends a local file to a key, if it still is what the record says; whether it was. at_once: requests at a
+    time.
     """
 
-    def __init__(self, epoch: Epoch, prefix: str, resend: Resend, at_once: int) -> None:
+    def __init__(self, epoch: Epoch, resend: Resend, at_once: int) -> None:
         self._epoch = epoch
-        self._prefix = prefix
         self._resend = resend
         self._at_once = at_once
         self._preserved: set[tuple[str, str]] = set()  # (key, digest)
@@ -40,16 +39,19 @@ class Mirror:
         if not epoch.behind or epoch.base is None:
             return None
         epoch.check(store)
-        of_old = self._needed_by_older()
-        todo = [file for file in epoch.base.files if file.name in epoch.behind and file.place != self._key(file)]
+        folder = epoch.base.folder
+        todo = {key_of(folder, file.name): file for file in epoch.base.files if file.name in epoch.behind}
+        todo = {key: file for key, file in todo.items() if file.place != key}
+        of_old = self._needed_by_older(todo.keys())
         errors: list[StoreError] = []
         done: set[str] = set()
 
-        def one(file: FileRecord) -> None:
+        def one(item: tuple[str, FileRecord]) -> None:
+            key, file = item
             if hurried() or any(isinstance(error, Unavailable) for error in errors):
                 return
             try:
-                if self._bring(store, file, of_old):
+                if self._bring(store, key, file, of_old.get(key, {})):
                     done.add(file.name)
             except StoreError as error:
                 if isinstance(error, Unavailable):
@@ -57,19 +59,18 @@ class Mirror:
                 errors.append(error)
 
         if self._at_once == 1 or len(todo) <= 1:
-            for file in todo:
-                one(file)
+            for item in todo.items():
+                one(item)
         else:
             with ThreadPoolExecutor(min(self._at_once, len(todo)), thread_name_prefix="mirror") as threads:
-                list(threads.map(one, todo))
-        epoch.behind = {file.name for file in todo} - done
+                list(threads.map(one, todo.items()))
+        epoch.behind = {file.name for file in todo.values()} - done
         return errors[0] if errors else None
 
-    def _bring(self, store: Store, file: FileRecord, of_old: dict[str, dict[str, int]]) -> bool:
+    def _bring(self, store: Store, key: str, file: FileRecord, of_old: dict[str, int]) -> bool:
         """Whether the plain file is that of the record now. Raises StoreError."""
-        key = self._key(file)
         try:
-            for digest, size in of_old.get(key, {}).items():
+            for digest, size in of_old.items():
                 self._preserve(store, key, digest, size)
         except NoCopy:  # then it stays until no kept checkpoint needs what lies there
             return False
@@ -87,14 +88,11 @@ class Mirror:
                 store.copy(key, self._epoch.names.old(digest, self._epoch.number), size)
             self._preserved.add((key, digest))
 
-    def _needed_by_older(self) -> dict[str, dict[str, int]]:
+    def _needed_by_older(self, keys: Set[str]) -> dict[str, dict[str, int]]:
         """By plain file: the contents (digest to size) that older kept checkpoints have nowhere else."""
         needed: dict[str, dict[str, int]] = {}
         for checkpoint in self._epoch.kept[:-1]:
             for file in checkpoint.files:
-                if file.name in self._epoch.behind and file.place == self._key(file):
+                if file.place in keys:
                     needed.setdefault(file.place, {})[file.digest] = file.size
         return needed
-
-    def _key(self, file: FileRecord) -> str:
-        return key_of(self._prefix, file.name)

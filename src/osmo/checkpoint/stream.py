@@ -300,7 +300,7 @@ class Stream:
 
     def _commit(self, this: Cycle, saved: Mapping[str, Saved]) -> None:
         files = tuple(saved[name].record for name in sorted(saved))
-        checkpoint = this.checkpoint(self._archive.next(files), self.path, self._clock.now())
+        checkpoint = this.checkpoint(self._archive.next(files), self.path, self._source.prefix, self._clock.now())
         gone = len(self._inventory.committed.keys() - saved.keys())
         self._offered = this.committed(checkpoint.number, saved, gone)
         self._device = this.scan.device
@@ -329,7 +329,7 @@ class Stream:
         for pause_s in (*PAUSES_S, None) if this.last else (None,):
             if self._is_urgent():
                 break
-            error = self._archive.follow(self._source.prefix, resend, lambda: this.makes_way or self._is_urgent())
+            error = self._archive.follow(resend, lambda: this.makes_way or self._is_urgent())
             if error is None or pause_s is None:
                 break
             self._clock.wait(self._never, pause_s)

@@ -23,8 +23,9 @@ class Garbage:
     size: int = 0
 
 
-def find(store: Store, reader: log.Reader, keep: int) -> Garbage:
-    """The garbage of a stream, of which `keep` checkpoints are to stay restorable. Raises StoreError.
+def find(store: Store, reader: log.Reader, keep: int, *, spare: bool = True) -> Garbage:
+    """The garbage of a stream, of which `keep` checkpoints are to stay restorable, and with `spare` the one of an
+    earlier run. Raises StoreError.
 
     Objects are listed before the log is read: so whatever a record names that is written meanwhile is not among them,
     or was named before.
@@ -32,7 +33,7 @@ def find(store: Store, reader: log.Reader, keep: int) -> Garbage:
     objects = list(store.list(log.folder(reader.stream, "objects")))
     olds = list(store.list(log.folder(reader.stream, "old")))
     records = reader.all(store)
-    kept = log.kept(records.values(), keep)
+    kept = log.kept(records.values(), keep, spare=spare)
     if not kept:
         return Garbage()
     newest = kept[-1].mark
