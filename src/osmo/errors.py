@@ -82,5 +82,9 @@ class NoCopy(StoreError):
     """The store cannot copy this object by itself."""
 
 
+class NoCondition(StoreError):
+    """The store did not take a create-only write, perhaps because it knows of no such thing. Nothing was written."""
+
+
 class FileMoved(OsmoError):
     """A file changed while it was read; nothing of it became visible in the store."""

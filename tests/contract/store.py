@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -251,6 +252,86 @@ class StoreContract:
     def test_deleting_what_is_not_there_is_no_error(self, store: Store) -> None:
         store.delete("never")
         store.delete("never/was")
+
+    def test_it_knows_whether_put_new_overwrites(self, store: Store) -> None:
+        assert store.excludes() is self.create_only
+        assert store.excludes() is self.create_only
+        assert listed(store) == {}
+
+    def test_a_copy_is_an_object_of_its_own(self, store: Store) -> None:
+        store.put("a/source", b"first")
+        store.copy("a/source", "copies/1", 5)
+        store.put("a/source", b"second")
+        assert store.get("copies/1") == b"first"
+        store.delete("a/source")
+        assert listed(store)["copies/1"].size == 5
+        assert store.get("copies/1") == b"first"
+
+    def test_a_copy_replaces_what_was_there(self, store: Store) -> None:
+        store.put("source", b"new")
+        store.put("k", b"what was there before")
+        store.copy("source", "k", 3)
+        assert store.get("k") == store.get("source") == b"new"
+
+    @pytest.mark.parametrize("size", [0, 1, 6 * MIB])
+    def test_a_copy_has_all_bytes(self, store: Store, size: int) -> None:
+        body = os.urandom(size)
+        store.put("source", body)
+        store.copy("source", "k", size)
+        assert store.get("k") == body
+
+    @pytest.mark.parametrize("key", ODD_KEYS)
+    def test_keys_of_a_copy_are_taken_literally(self, store: Store, key: str) -> None:
+        store.put(key, b"1")
+        store.copy(key, "plain", 1)
+        store.copy("plain", f"to/{key}", 1)
+        assert set(listed(store)) == {key, "plain", f"to/{key}"}
+        assert store.get(f"to/{key}") == b"1"
+        for each in listed(store):
+            store.delete(each)
+
+    def test_what_is_not_there_cannot_be_copied(self, store: Store) -> None:
+        store.put("a/b", b"old")
+        for source in ("nothing", "a", "a/b/c"):
+            with pytest.raises(NotFound):
+                store.copy(source, "a/b", 3)
+        assert store.get("a/b") == b"old"
+
+    @pytest.mark.parametrize("key", NO_KEYS)
+    def test_a_copy_of_or_to_no_key_is_refused(self, store: Store, key: str) -> None:
+        store.put("a", b"")
+        for source, target in (("a", key), (key, "a")):
+            with pytest.raises(StoreError, match="cannot be stored"):
+                store.copy(source, target, 0)
+        assert set(listed(store)) == {"a"}
+
+    def test_folders_are_the_segments_that_go_on(self, store: Store) -> None:
+        for key in (".osmo/train.ckpt/log/1", ".osmo/train.ckpt/log/2", ".osmo/a b#é.%41/log/1", ".osmo/probe", "x/y"):
+            store.put(key, b"")
+        assert store.folders(".osmo/") == store.folders(".osmo") == ("a b#é.%41", "train.ckpt")
+        assert store.folders("") == (".osmo", "x")
+        assert store.folders(".osmo/train.ckpt/log/") == ()
+        assert store.folders("none/at/all/") == ()
+        store.delete("x/y")
+        assert store.folders("") == (".osmo",)
+
+    def test_all_of_many_folders_are_found(self, store: Store) -> None:
+        names = [f"{number:05}" for number in range(1205)]
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda name: store.put(f"many/{name}/k", b""), names))
+        assert store.folders("many/") == tuple(names)
+
+    def test_when_an_object_was_written_is_known(self, store: Store) -> None:
+        store.put("first", b"")
+        store.put("second", b"")
+        first, second = (listed(store)[key].modified for key in ("first", "second"))
+        asked = store.head("second").modified
+        assert first is not None
+        assert second is not None
+        assert asked is not None
+        assert first.utcoffset() == asked.utcoffset() == timedelta(0)
+        assert first <= second
+        assert abs(second - asked) < timedelta(seconds=1)  # an answer to `head` has whole seconds
 
     def test_the_url_has_no_slash_at_its_end(self, store: Store) -> None:
         assert not store.url.endswith("/")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract.conftest import BUCKET
-from contract.store import PART, Moved, StoreContract, listed
+from contract.store import MIB, PART, Moved, StoreContract, listed
 from osmo.errors import AccessDenied, NoBucket, NoCredentials, NotFound, StoreError, Unavailable, UnknownHost
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
@@ -110,6 +110,74 @@ class TestFile(StoreContract):
             with open(os.path.join(root, name), "wb"):
                 pass
         assert set(listed(store)) == {"a"}
+
+    def test_a_copy_shares_nothing_that_an_edit_in_place_would_change(self, store: Store) -> None:
+        store.put("source", b"one")
+        store.copy("source", "copies/1", 3)
+        with open(f"{store.url.removeprefix('file://')}/source", "r+b") as plain:
+            plain.write(b"two")
+        assert store.get("copies/1") == b"one"
+
+    @pytest.mark.parametrize("done", [0, 2 * MIB, None])
+    def test_a_copy_where_the_kernel_cannot(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, done: int | None
+    ) -> None:
+        """It has no such call, refuses at once, or after it copied some."""
+        real, calls = getattr(os, "copy_file_range", None), list[int]()
+
+        def failing(source: int, target: int, _count: int) -> int:
+            calls.append(1)
+            if not done or len(calls) > 1 or real is None:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            return int(real(source, target, done))
+
+        if done is None:
+            monkeypatch.delattr(os, "copy_file_range", raising=False)
+        else:
+            monkeypatch.setattr(os, "copy_file_range", failing, raising=False)
+        body = os.urandom(5 * MIB + 1)
+        store.put("source", body)
+        store.copy("source", "k", len(body))
+        assert store.get("k") == body
+
+    def test_a_source_that_is_written_to_meanwhile_is_not_copied(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def writing(_source: int, _target: int, _count: int) -> int:
+            with open(f"{store.url.removeprefix('file://')}/source", "ab") as plain:
+                plain.write(b"more")
+            return 0
+
+        monkeypatch.setattr(os, "copy_file_range", writing, raising=False)
+        store.put("source", b"one")
+        store.put("k", b"old")
+        with pytest.raises(Unavailable, match="source: somebody wrote to it"):
+            store.copy("source", "k", 3)
+        assert store.get("k") == b"old"
+        assert set(listed(store)) == {"source", "k"}
+
+    def test_a_full_disk_leaves_what_was_there(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(_descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        store.put("source", b"new")
+        store.put("k", b"old")
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(Unavailable, match="/k: the disk is full"):
+            store.copy("source", "k", 3)
+        assert store.get("k") == b"old"
+        assert set(listed(store)) == {"source", "k"}
+
+    def test_a_directory_without_files_is_no_folder(self, store: Store) -> None:
+        store.put("real/below/k", b"")
+        root = Path(store.url.removeprefix("file://"))
+        (root / "empty/below").mkdir(parents=True)
+        (root / "half").mkdir()
+        (root / "half/.osmo-part.1").touch()
+        (root / ".osmo-part.2").mkdir()
+        (root / ".osmo-part.2/k").touch()
+        (root / "link").symlink_to(root / "real")
+        assert store.folders("") == ("real",)
 
     @pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
     def test_create_only_without_hard_links(self, store: Store, monkeypatch: pytest.MonkeyPatch, code: int) -> None:

@@ -9,6 +9,7 @@ import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from obstore.exceptions import BaseError, InvalidPathError
 
@@ -16,6 +17,8 @@ from osmo.errors import (
     AccessDenied,
     AlreadyExists,
     NoBucket,
+    NoCondition,
+    NoCopy,
     NoCredentials,
     NoRanges,
     NotFound,
@@ -112,8 +115,21 @@ def _network_reason(text: str) -> str:
     return "the connection broke"
 
 
-def error_of(answer: Answer, subject: str, *, creating: bool = False, source: str = "") -> StoreError:
-    """Our error for an answer. `subject` begins the message; `creating`: the request was create-only."""
+class Asked(Enum):
+    """What a request was: the same refusal means one thing of this kind, and another of that."""
+
+    PLAIN = "anything else"
+    CREATE = "a write that must not overwrite"
+    COPY = "a copy within the store"
+
+
+# Refusals of a request's form, not of who asks or of what is there; AWS says 400 of a source above 5 GiB.
+_NOT_THIS_WAY = {400, 405, 413, 501}
+_REFUSED: dict[Asked, type[StoreError]] = {Asked.CREATE: NoCondition, Asked.COPY: NoCopy}
+
+
+def error_of(answer: Answer, subject: str, asked: Asked = Asked.PLAIN, *, source: str = "") -> StoreError:
+    """Our error for an answer. `subject` begins the message; `source`: where the credentials came from."""
     said = f"{subject}: {answer.reason}"
     status, code = answer.status, answer.code
     if answer.unknown_host:
@@ -131,13 +147,17 @@ def error_of(answer: Answer, subject: str, *, creating: bool = False, source: st
     if code in _DENIED or status in (401, 403):
         by = f" (credentials: {source})" if source else ""
         return AccessDenied(f"{said}{by}", hint=_HINTS.get(code, ""))
-    if status == 412 and creating:
-        return AlreadyExists(said)
+    if status == 412:
+        # A copy names what it copies: that is another object by now.
+        kinds = {Asked.CREATE: AlreadyExists, Asked.COPY: Unavailable}
+        return kinds.get(asked, StoreError)(said)
+    if status in _NOT_THIS_WAY:
+        return _REFUSED.get(asked, StoreError)(said)
     return NotFound(said) if status == 404 else StoreError(said)
 
 
 @contextlib.contextmanager
-def our_errors(subject: str, *, creating: bool = False, source: str = "") -> Iterator[None]:
+def our_errors(subject: str, asked: Asked = Asked.PLAIN, *, source: str = "") -> Iterator[None]:
     """Every error of obstore's that leaves the block is one of ours."""
     try:
         yield
@@ -148,7 +168,7 @@ def our_errors(subject: str, *, creating: bool = False, source: str = "") -> Ite
         if "NotPartial" in str(error):
             raise NoRanges(f"{subject}: the server gives out no parts of objects") from error
         answer = read(str(error))
-        raise error_of(answer, subject, creating=creating, source=source) from error
+        raise error_of(answer, subject, asked, source=source) from error
 
 
 _FILE_ERRORS: dict[int, tuple[type[StoreError], str]] = {

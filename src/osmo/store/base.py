@@ -10,7 +10,7 @@ from typing import Protocol
 class Object:
     """One object. `key` is relative to the store's url; `etag` is what the store says now.
 
-    modified: when it was written, by the store's clock.
+    modified: when it was written, by the store's clock, perhaps cut to whole seconds.
     """
 
     key: str
@@ -45,7 +45,10 @@ class Store(Protocol):
         """Write one object in one request, over what was there. Returns its etag."""
 
     def put_new(self, key: str, body: bytes) -> str:
-        """The same, but only if there is no such object: else `AlreadyExists`, and what is there stays."""
+        """The same, but only if there is no such object: else `AlreadyExists`, and what is there stays.
+
+        Where `excludes` is False it is the same as `put`.
+        """
 
     def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
         """Write one object from parts of exactly `part_size` bytes (the last may be shorter), `concurrency` at once.

@@ -8,14 +8,15 @@ import errno
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
 from osmo.clock import SystemClock
-from osmo.errors import NotFound, StoreError
+from osmo.errors import NotFound, StoreError, Unavailable
 from osmo.store.answers import our_file_errors
-from osmo.store.base import Object
+from osmo.store.base import Object, Unfinished
 from osmo.store.keys import check_key, under
 from osmo.store.parts import sending
 from osmo.store.url import StoreUrl
@@ -23,6 +24,7 @@ from osmo.store.url import StoreUrl
 # A listing never shows a name like this, and no key may have it.
 _TEMPORARY = ".osmo-part."
 _PIECE = 4 * 1024 * 1024
+_SHARED = 1 << 30
 _ABANDONED_S = 86_400.0
 # What reading says of a key that is no file: as in a bucket, there is nothing of that key.
 _NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
@@ -89,12 +91,13 @@ class FileStore:
 
     def head(self, key: str) -> Object:
         with self._errors(key), self._opened(key) as descriptor:
-            found = os.fstat(descriptor)
-            return Object(key, found.st_size, _etag(found))
+            return _object(key, os.fstat(descriptor))
 
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Store`. Reads one directory at a time, when the iteration comes to it."""
-        folder = under(prefix, self.url)
+        return self._list(under(prefix, self.url))
+
+    def _list(self, folder: str) -> Iterator[Object]:
         waiting = [folder]
         while waiting:
             here = waiting.pop()
@@ -105,6 +108,29 @@ class FileStore:
                 elif (found := self._object(key, entry)) is not None:
                     yield found
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """See `Store`. A directory without a file in it is none."""
+        folder = under(prefix, self.url)
+        within = f"{folder}/" if folder else ""
+        names = [entry.name for entry in self._entries(folder, may_be_missing=True) if _leads_on(entry)]
+        return tuple(sorted(name for name in names if any(True for _ in self._list(f"{within}{name}"))))
+
+    def copy(self, source: str, key: str, size: int) -> None:  # noqa: ARG002
+        """See `Store`. Bytes of its own, never a hard link: who edits the one file in place must not change the other.
+
+        Where the file system can share them until one is changed (btrfs, XFS), it does.
+        """
+        with self._errors(source), self._opened(source) as descriptor, self._errors(key):
+            before = _etag(os.fstat(descriptor))
+            path = self._path(key)
+            with _temporary(path.parent) as (part, file):
+                _copy(descriptor, file)
+                if _etag(os.fstat(descriptor)) != before:
+                    raise Unavailable(f"{self.url}/{source}: somebody wrote to it while it was copied")
+                _settle(file)
+                part.replace(path)
+                _flush_directory(path.parent)
+
     def delete(self, key: str) -> None:
         # No fsync: a file that comes back after a power cut is one that somebody removes again.
         with self._errors(key):
@@ -114,6 +140,16 @@ class FileStore:
             except OSError as error:
                 if error.errno not in _NOTHING and not path.is_dir():
                     raise
+
+    def excludes(self) -> bool:
+        return True
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:  # noqa: ARG002
+        """None: temporary files are removed by listings."""
+        return iter(())
+
+    def abort(self, upload: Unfinished) -> None:
+        """Nothing to do: there are none."""
 
     def _path(self, key: str) -> Path:
         check_key(key, self.url)
@@ -162,8 +198,7 @@ class FileStore:
         if not entry.is_file(follow_symlinks=False):
             return None
         try:
-            found = entry.stat(follow_symlinks=False)
-            return Object(check_key(key, self.url), found.st_size, _etag(found))
+            return _object(check_key(key, self.url), entry.stat(follow_symlinks=False))
         except (FileNotFoundError, StoreError):
             return None
 
@@ -177,6 +212,14 @@ def _sweep(entry: os.DirEntry[str]) -> None:
         age_s = SystemClock().now().timestamp() - entry.stat(follow_symlinks=False).st_mtime
         if age_s > _ABANDONED_S:
             os.unlink(entry.path)
+
+
+def _leads_on(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(_TEMPORARY)
+
+
+def _object(key: str, found: os.stat_result) -> Object:
+    return Object(key, found.st_size, _etag(found), datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def _etag(found: os.stat_result) -> str:
@@ -193,6 +236,16 @@ def _temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
             yield part, file
     finally:
         part.unlink(missing_ok=True)
+
+
+def _copy(source: int, file: BinaryIO) -> None:
+    """All bytes of an open file into another, through the kernel where that is possible."""
+    with contextlib.suppress(AttributeError, OSError):  # not Linux; two file systems; one that cannot
+        while os.copy_file_range(source, file.fileno(), _SHARED):
+            pass
+    # Both stand where the kernel left off: at the end, or at the start if it would not.
+    while piece := os.read(source, _PIECE):
+        file.write(piece)
 
 
 def _settle(file: BinaryIO) -> str:

@@ -14,7 +14,7 @@ from osmo.errors import (
     Unavailable,
     UnknownHost,
 )
-from osmo.store.answers import error_of, our_file_errors, plain, read
+from osmo.store.answers import Asked, error_of, our_file_errors, plain, read
 
 SERVED = "Generic S3 error: Error performing {method} http://127.0.0.1:18081/bucket/a in 1.1ms - Server returned non-2xx status code: {status}: {body}\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Status {{\n        status: {number},"  # fmt: skip  # noqa: E501
 UNSENT = "Generic S3 error: Error performing PUT http://{host}/bkt/a in 263.866µs - HTTP error: error sending request\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Http(\n        HttpError {{\n            kind: {kind},\n            source: reqwest::Error {{ {why} }}"  # fmt: skip  # noqa: E501
@@ -101,8 +101,8 @@ def test_what_a_server_said(text: str, kind: type[StoreError], words: str) -> No
 
 
 def test_only_a_412_of_a_create_only_request_says_that_it_exists() -> None:
-    assert type(error_of(read(served(412)), "s", creating=True)) is AlreadyExists
-    assert type(error_of(read(served(409)), "s", creating=True)) is Unavailable
+    assert type(error_of(read(served(412)), "s", Asked.CREATE)) is AlreadyExists
+    assert type(error_of(read(served(409)), "s", Asked.CREATE)) is Unavailable
 
 
 def test_the_source_of_the_credentials_is_named_when_they_are_refused() -> None:
