@@ -50,7 +50,7 @@ class Saver(threading.Thread):
         self._failed = failed
         self._due = due
         self._done = done
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
         self._wake = threading.Event()
         self._last: Last | None = None
         self._last_given = threading.Event()
@@ -68,7 +68,7 @@ class Saver(threading.Thread):
 
     def stop(self) -> None:
         """The command is about to end: begin nothing new. What is being uploaded goes on."""
-        self._stop.set()
+        self._stopping.set()
         self._wake.set()
 
     def finish(self, last: Last) -> None:
@@ -82,10 +82,10 @@ class Saver(threading.Thread):
         self.stream.deadline_s = deadline_s
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             self._clock.wait(self._wake, self._announced())
             self._wake.clear()
-            if self._stop.is_set():
+            if self._stopping.is_set():
                 break
             if self._requested:
                 self._requested = False
@@ -140,7 +140,7 @@ class Saver(threading.Thread):
     ) -> bool | StoreError:
         """Whether files wait for their writers; or what went wrong."""
         try:
-            return self.stream.cycle(entries, trigger, self._stop, exit_code=exit_code)
+            return self.stream.cycle(entries, trigger, self._stopping, exit_code=exit_code)
         except StoreError as error:
             return error
         except Exception as error:  # noqa: BLE001  # ours to mend; meanwhile the other checkpoints go on
