@@ -192,4 +192,9 @@ class Losing(_Asking):
 
 def is_record(request: Request) -> bool:
     """Whether it writes a record of a stream's log."""
-    return request.method == "put_new"
+    return request.method == "put_new" and request.key.startswith(".osmo/") and "/log/" in request.key
+
+
+def is_content(request: Request) -> bool:
+    """Whether it sends the content of a file."""
+    return request.method in ("put", "put_new", "put_parts") and not is_record(request)

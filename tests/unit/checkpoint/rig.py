@@ -17,7 +17,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
 from support.clock import FakeClock
 from support.memory import MemoryStore
-from support.stores import Recording
+from support.stores import Recording, Request, is_content
 from support.trees import Content, grow
 
 WRITER = Writer("uuid", "run-1", "train", 0, "here", "0a0b")
@@ -26,9 +26,17 @@ WRITER = Writer("uuid", "run-1", "train", 0, "here", "0a0b")
 class Rig:
     """`folder` is checkpointed to `memory` through `wrap`, which may be changed at any time."""
 
-    def __init__(self, tmp_path: Path, path: str = "", regexes: tuple[str, ...] = ("",)) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        path: str = "",
+        regexes: tuple[str, ...] = ("",),
+        *,
+        keep: int = 1,
+        create_only: bool = True,
+    ) -> None:
         self.folder = tmp_path / "ckpt"
-        self.memory = MemoryStore()
+        self.memory = MemoryStore(create_only=create_only)
         self.asked = Recording(self.memory)
         self.wrap: Callable[[Store], Store] = lambda store: store
         self.opened = 0
@@ -38,15 +46,15 @@ class Rig:
         self.looked: list[Looked] = []
         place = path or str(self.folder)
         self.entries = tuple(
-            CheckpointEntry(place, "memory://test", 10.0 + number, regex) for number, regex in enumerate(regexes)
+            CheckpointEntry(place, "memory://test", 10.0 + number, regex, keep) for number, regex in enumerate(regexes)
         )
         self.stream = self.another()
 
-    def another(self, earlier: Earlier | None = None) -> Stream:
+    def another(self, earlier: Earlier | None = None, writer: Writer = WRITER) -> Stream:
         """A stream of another process, of the same path and url. earlier: what it knows of the first one's."""
         return Stream(
             self.entries,
-            WRITER,
+            writer,
             self._open,
             self._take_down,
             self.clock,
@@ -61,6 +69,10 @@ class Rig:
     def _open(self) -> Store:
         self.opened += 1
         return self.wrap(self.asked)
+
+    def reopen(self) -> None:
+        """The stream opens its store anew: `wrap` is asked again."""
+        self.stream._archive.reopen()
 
     def grow(self, files: Mapping[str, Content]) -> None:
         grow(self.folder, files)
@@ -87,8 +99,18 @@ class Rig:
 
     @property
     def contents(self) -> dict[str, bytes]:
-        """What is in the store, but for records."""
+        """The plain files."""
         return {key: body for key, body in self.memory.objects.items() if not key.startswith(".osmo/")}
+
+    @property
+    def restorable(self) -> dict[str, bytes]:
+        """The files of the newest checkpoint."""
+        return {file["name"]: self.memory.objects[file["place"]] for file in self.newest["files"]}
+
+    def sent(self, requests: list[tuple[str, str]]) -> list[str]:
+        """The contents among what these requests wrote: the file's name, or the key if no checkpoint names it."""
+        names = {file["place"]: file["name"] for record in self.records for file in record["files"]}
+        return [names.get(key, key) for method, key in requests if is_content(Request(method, key))]
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 
 from osmo.checkpoint.manifest import Trigger
 from osmo.errors import Unavailable
-from support.stores import Flaky, Request
+from support.stores import Flaky, Request, is_content
 from unit.checkpoint.rig import Rig
 
 
@@ -20,14 +20,14 @@ def preempt(rig: Rig) -> None:
     rig.stream.cycle(rig.entries, Trigger.PREEMPT, rig.stop, exit_code=143)
 
 
-def until_request(rig: Rig, method: str, number: int) -> None:
-    """The deadline comes with the request of this number. Files are sent one after the other."""
+def until_file(rig: Rig, number: int) -> None:
+    """The deadline comes with the upload of this number. Files are sent one after the other."""
     rig.stream._throttle.limit = rig.stream._throttle._most = 1
     rig.stream.deadline_s = rig.clock.monotonic() + 10.0
     seen: list[Request] = []
 
     def look(request: Request) -> None:
-        if request.method == method:
+        if is_content(request):
             seen.append(request)
             if len(seen) == number:
                 rig.clock.advance(10.0)
@@ -45,7 +45,7 @@ def test_a_deadline_that_is_far_changes_nothing(rig: Rig) -> None:
 
 def test_what_there_was_no_time_for_is_named_and_the_record_says_that_it_is_not_complete(rig: Rig) -> None:
     rig.grow({"a": "1", "b": "22", "c": "333", "d": "4444"})
-    until_request(rig, "put", 2)
+    until_file(rig, 2)
     preempt(rig)
     rig.check()
     assert rig.names[0] == "a"  # small before large
@@ -70,7 +70,7 @@ def test_with_no_time_at_all_the_record_names_what_is_in_the_store(rig: Rig) -> 
 
 def test_an_end_marker_waits_for_all_that_it_speaks_for(rig: Rig) -> None:
     rig.grow({"step/deep/x": "1", "step/y": "22", "step/_SUCCESS": "", "latest": "step"})
-    until_request(rig, "put", 1)
+    until_file(rig, 1)
     preempt(rig)
     rig.check()
     assert {"step/_SUCCESS", "latest"} <= set(rig.newest["unsent"])
@@ -79,7 +79,7 @@ def test_an_end_marker_waits_for_all_that_it_speaks_for(rig: Rig) -> None:
 
 def test_after_a_failed_file_no_other_is_begun_however_many_wait_for_their_turn(rig: Rig) -> None:
     """The store hangs: each file that is begun costs a time-out."""
-    rig.wrap = lambda store: Flaky(store, 1000, lambda request: request.method == "put")
+    rig.wrap = lambda store: Flaky(store, 1000, is_content)
     rig.stream._throttle.limit = rig.stream._throttle._most = 1
     rig.grow({f"file-{number}": "x" for number in range(8)})
     begun: set[str] = set()
@@ -97,5 +97,5 @@ class _Noting(Flaky):
         self._begun = begun
 
     def _before(self, request: Request) -> None:
-        if request.method == "put":
+        if is_content(request) and request.key.startswith("ckpt/"):
             self._begun.add(request.key)

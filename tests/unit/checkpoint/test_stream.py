@@ -3,20 +3,24 @@ import mmap
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from osmo.checkpoint.events import Begun, Committed, Finished, Looked, Progressed, Unchanged
-from osmo.checkpoint.manifest import Trigger
+from osmo.checkpoint.epoch import Fenced
+from osmo.checkpoint.events import Begun, Committed, Finished, Looked, Progressed, TakenOver, Unchanged
+from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.tree import Stat
 from osmo.errors import AccessDenied, StoreError, Unavailable
-from support.stores import Flaky, Losing, Request, is_record
+from osmo.store.base import Store
+from support.stores import Flaky, Losing, Request, is_content, is_record
 from support.trees import Fifo, Link
 from unit.checkpoint.rig import Rig
 
 LOG = ".osmo/train.ckpt/log"
+OBJECTS = ".osmo/train.ckpt/objects"
 
 
 @pytest.fixture
@@ -39,24 +43,49 @@ def deny(monkeypatch: pytest.MonkeyPatch, *denied: str) -> None:
 # What a checkpoint holds
 
 
-def test_files_lie_at_their_keys_and_the_record_is_written_last(rig: Rig) -> None:
+def writes(requests: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those that change something."""
+    return [(method, key) for method, key in requests if method not in ("list", "folders", "get", "head")]
+
+
+def test_new_files_lie_at_their_keys_and_the_record_is_written_last(rig: Rig) -> None:
     rig.grow({"a.pt": "alpha", "deep/er/b.pt": "beta"})
-    requests = rig.cycle()
+    claim, *files, record = writes(rig.cycle())
     assert rig.contents == {"ckpt/a.pt": b"alpha", "ckpt/deep/er/b.pt": b"beta"}
-    assert requests[-1] == ("put_new", f"{LOG}/00000001.json")
-    assert {method for method, _ in requests[:-1]} == {"put", "list"}
+    assert (claim, record) == (("put_new", f"{LOG}/00000001.json"), ("put_new", f"{LOG}/00000002.json"))
+    assert sorted(files) == [("put_new", "ckpt/a.pt"), ("put_new", "ckpt/deep/er/b.pt")]
     assert (rig.names, rig.newest["prev"], rig.newest["trigger"]) == (["a.pt", "deep/er/b.pt"], None, "interval")
     rig.check()
 
 
-def test_nothing_is_written_over_a_record(rig: Rig) -> None:
+def test_nothing_is_written_over_a_record(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, keep=2)
     rig.grow({"a": "1"})
     rig.cycle()
-    first = rig.memory.objects[f"{LOG}/00000001.json"]
+    before = rig.log
     rig.grow({"b": "2"})
     rig.cycle()
-    assert rig.memory.objects[f"{LOG}/00000001.json"] == first
-    assert (rig.newest["log"], rig.newest["prev"], rig.names) == (2, 1, ["a", "b"])
+    assert rig.log[:-1] == before
+    assert (rig.newest["log"], rig.newest["prev"], rig.names) == (3, [1, 2], ["a", "b"])
+
+
+def test_new_content_of_a_file_gets_a_name_of_its_own_and_the_plain_file_follows(rig: Rig) -> None:
+    rig.grow({"a": "old", "b": "1"})
+    rig.cycle()
+    rig.grow({"a": "new"})
+    sent = f"{OBJECTS}/00000003-00000001-1"
+    assert writes(rig.cycle())[:3] == [("put", sent), ("put_new", f"{LOG}/00000003.json"), ("copy", "ckpt/a")]
+    assert {file["name"]: file["place"] for file in rig.newest["files"]} == {"a": sent, "b": "ckpt/b"}
+    assert rig.contents == {"ckpt/a": b"new", "ckpt/b": b"1"}
+    rig.check()
+
+
+def test_what_no_checkpoint_needs_any_more_goes(rig: Rig) -> None:
+    for content in ("1", "22", "333"):
+        rig.grow({"a": content})
+        rig.cycle()
+    assert (rig.contents, rig.restorable, len(rig.records)) == ({"ckpt/a": b"333"}, {"a": b"333"}, 1)
+    assert [key for key in rig.memory.objects if key.startswith(OBJECTS)] == [rig.newest["files"][0]["place"]]
 
 
 def test_a_second_cycle_makes_no_request_and_no_checkpoint(rig: Rig) -> None:
@@ -79,7 +108,7 @@ def test_a_file_that_was_only_touched_is_not_sent_again(rig: Rig) -> None:
     rig.cycle()
     os.utime(rig.folder / "a", ns=(1, 1))
     assert rig.cycle() == []
-    assert len(rig.records) == 1
+    assert rig.newest["checkpoint"] == 1
     assert rig.cycle() == []
 
 
@@ -88,8 +117,8 @@ def test_a_new_mode_is_committed_without_sending_the_file(rig: Rig) -> None:
     (rig.folder / "a").chmod(0o600)
     rig.cycle()
     (rig.folder / "a").chmod(0o640)
-    assert rig.cycle() == [("put_new", f"{LOG}/00000002.json")]
-    assert rig.newest["files"][0]["mode"] == 0o640
+    assert writes(rig.cycle())[0] == ("put_new", f"{LOG}/00000003.json")
+    assert (rig.newest["files"][0]["mode"], rig.newest["files"][0]["place"]) == (0o640, "ckpt/a")
 
 
 def test_a_file_that_is_gone_leaves_the_next_checkpoint_but_not_the_store(rig: Rig) -> None:
@@ -106,13 +135,14 @@ def test_an_empty_folder_makes_no_checkpoint(rig: Rig) -> None:
     rig.grow({})
     rig.cycle()
     assert rig.finish() == []
+    rig.stream.close()
     assert rig.said() == ["Unchanged", "Unchanged"]
+    assert rig.memory.objects == {}
 
 
 def test_end_markers_are_sent_after_all_else(rig: Rig) -> None:
     rig.grow({".metadata": "m", "step/latest": "l", "z/1": "1", "z/2": "2"})
-    sent = [key for method, key in rig.cycle() if method == "put"]
-    assert set(sent[:2]) == {"ckpt/z/1", "ckpt/z/2"}
+    assert set(rig.sent(rig.cycle())[:2]) == {"z/1", "z/2"}
 
 
 def test_a_single_file_lies_at_its_own_name(tmp_path: Path) -> None:
@@ -129,7 +159,7 @@ def test_the_last_cycle_of_a_single_file_does_not_list_the_whole_url(tmp_path: P
     assert ("list", "") not in rig.finish()
     rig.memory.delete("model.pt")
     rig.finish()
-    assert rig.contents == {"model.pt": b"m"}
+    assert rig.contents == rig.restorable == {"model.pt": b"m"}
 
 
 def test_the_contents_of_a_folder_lie_without_its_name_and_osmos_own_part_is_left_alone(tmp_path: Path) -> None:
@@ -138,7 +168,7 @@ def test_the_contents_of_a_folder_lie_without_its_name_and_osmos_own_part_is_lef
     rig.cycle()
     assert rig.contents == {"a": b"1", ".osmotic": b"2"}
     assert rig.newest["problems"] == {".osmo": "this name is osmo's own at the url"}
-    assert rig.newest["log"] == 1
+    assert b"a trap" not in rig.memory.objects.values()
 
 
 def test_a_folder_that_is_itself_called_osmo_is_refused_as_a_whole(tmp_path: Path) -> None:
@@ -170,8 +200,9 @@ def test_a_folder_of_any_name_is_checkpointed_to_its_end(tmp_path: Path, name: s
     rig = Rig(tmp_path, path=str(tmp_path / "ckpt" / name))
     rig.grow({f"{name}/a": "1"})
     rig.cycle()
-    assert [method for method, _ in rig.finish()] == ["list", "put_new"]
-    assert [record["count"] for record in rig.records] == [1, 1]
+    assert rig.sent(rig.finish()) == []
+    assert (rig.newest["checkpoint"], rig.newest["trigger"], rig.names) == (2, "final", ["a"])
+    rig.check()
 
 
 def test_a_name_that_no_store_takes_costs_only_itself(rig: Rig) -> None:
@@ -189,7 +220,7 @@ def test_the_last_cycle_is_not_done_while_the_store_refuses_a_file(rig: Rig) -> 
         with pytest.raises(StoreError, match="longer than 1024 bytes"):
             rig.finish()
     assert rig.names == ["a"]
-    assert len(rig.records) == 1
+    assert rig.newest["checkpoint"] == 1
     (rig.folder / deep).unlink()
     rig.finish()
     assert rig.newest["problems"] == {}
@@ -227,7 +258,7 @@ def test_what_a_memory_map_changed_without_a_trace_is_found_at_the_end(rig: Rig)
         assert Stat.of(path.stat()) == before
         assert rig.memory.objects["ckpt/weights"][:1] == b"x"
     rig.finish()
-    assert rig.memory.objects["ckpt/weights"][:1] == b"y"
+    assert rig.restorable["weights"][:1] == rig.contents["ckpt/weights"][:1] == b"y"
     rig.check()
 
 
@@ -466,9 +497,28 @@ def test_a_deferred_file_that_is_not_due_stays_deferred(tmp_path: Path) -> None:
 
 def test_a_hiccup_is_passed_over_within_the_cycle(rig: Rig) -> None:
     rig.grow({"a": "1", "b": "2"})
-    rig.wrap = lambda store: Flaky(store, 3, lambda request: request.method == "put")
+    rig.wrap = lambda store: Flaky(store, 3, is_content)
     rig.cycle()
-    assert rig.names == ["a", "b"]
+    assert rig.restorable == {"a": b"1", "b": b"2"}
+    assert rig.contents == {"ckpt/a": b"1", "ckpt/b": b"2"}
+    rig.check()
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_file_whose_upload_got_no_answer_is_sent_under_another_name(rig: Rig, applied: bool) -> None:
+    """Whatever the first request does, and whenever, it meets nothing that a checkpoint names."""
+    rig.grow({"a": "1", "b": "2"})
+
+    def wrap(store: Store) -> Store:
+        return (Losing if applied else Flaky)(store, 1, lambda request: request.key == "ckpt/a")
+
+    rig.wrap = wrap
+    rig.cycle()
+    assert {file["name"]: file["place"] for file in rig.newest["files"]} == {
+        "a": f"{OBJECTS}/00000002-00000001-1",
+        "b": "ckpt/b",
+    }
+    assert rig.contents == {"ckpt/a": b"1", "ckpt/b": b"2"}
     rig.check()
 
 
@@ -485,17 +535,27 @@ def test_a_store_that_is_down_fails_the_cycle_and_begins_no_other_file(rig: Rig)
 
     def which(request: Request) -> bool:
         tried.append(request.key)
-        return True
+        return is_content(request)
 
+    rig.stream.claim()
     rig.wrap = lambda store: Flaky(store, 10**6, which)
+    rig.reopen()
+    rig.said()
     assert isinstance(rig.fail(), Unavailable)
-    assert len(set(tried)) <= 4
+    assert len({key for key in tried if key.startswith("ckpt/")}) <= 4
     assert rig.said() == []
+
+
+def test_a_store_that_is_down_at_the_claim_is_sent_nothing(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    rig.wrap = lambda store: Flaky(store, 10**6)
+    assert isinstance(rig.fail(), Unavailable)
+    assert (rig.said(), rig.memory.objects) == ([], {})
 
 
 def test_trouble_is_told_though_the_file_moves_before_it_is_tried_again(rig: Rig) -> None:
     """A tree that changes all the time must not make an outage look like files that are being written."""
-    rig.wrap = lambda store: Flaky(store, 1, lambda request: request.method == "put")
+    rig.wrap = lambda store: Flaky(store, 1, is_content)
     rig.grow({"a": "1"})
     sent = len(rig.clock.waits)
     rig.clock.meanwhile = lambda: rig.grow({"a": "22"}) if len(rig.clock.waits) > sent + 1 else None
@@ -506,13 +566,18 @@ def test_trouble_is_told_though_the_file_moves_before_it_is_tried_again(rig: Rig
     rig.check()
 
 
+def failing(*contents: str) -> Callable[[Request], bool]:
+    """Picks what sends a file to one of these keys, or to any object."""
+    return lambda request: is_content(request) and (request.key in contents or request.key.startswith(OBJECTS))
+
+
 def test_what_a_failed_cycle_uploaded_is_not_sent_again(rig: Rig) -> None:
     rig.grow({f"{number:03}": "x" for number in range(50)} | {"latest": "l"})
-    rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
+    rig.wrap = lambda store: Flaky(store, 4, failing("ckpt/latest"))
     rig.fail()
-    assert rig.said() == ["Begun"]
+    assert rig.said() == ["Claimed", "Begun"]
     assert rig.records == []
-    assert [key for method, key in rig.cycle() if method == "put"] == ["ckpt/latest"]
+    assert rig.sent(rig.cycle()) == ["latest"]
     assert rig.newest["count"] == 51
     assert (rig.committed.sent_files, rig.committed.sent_size) == (1, 1)
 
@@ -528,7 +593,8 @@ def test_credentials_are_looked_for_again_after_they_were_refused(rig: Rig) -> N
 
 def test_an_outage_keeps_the_open_store(rig: Rig) -> None:
     rig.grow({"a": "1"})
-    rig.wrap = lambda store: Flaky(store, 4)
+    rig.wrap = lambda store: Flaky(store, 2)
+    rig.fail()
     rig.fail()
     rig.cycle()
     assert (rig.opened, rig.names) == (1, ["a"])
@@ -541,37 +607,34 @@ def test_a_file_that_the_store_refuses_costs_no_other(rig: Rig) -> None:
     assert (rig.names, list(rig.newest["problems"])) == (["a"], ["b"])
 
 
-def test_a_file_of_which_nobody_knows_what_lies_in_the_store_is_in_no_checkpoint(rig: Rig) -> None:
-    """Its new bytes may have replaced those that the earlier checkpoint knows."""
+def test_an_upload_without_an_answer_costs_nothing_of_what_is_committed(rig: Rig) -> None:
+    """It may still arrive: the earlier content stays where it is, and stays in the checkpoint."""
     rig.grow({"a": "old", "b": "1"})
     rig.cycle()
     rig.grow({"a": "new"})
-    rig.wrap = lambda store: Losing(store, 1, lambda request: request.key == "ckpt/a")
-    rig.stream._store = None
-    waited = len(rig.clock.waits)
-
-    def meanwhile() -> None:
-        if len(rig.clock.waits) > waited + 1:  # the first one is the gate's
-            rig.grow({"a": "newest", "b": "22"})
-
-    rig.clock.meanwhile = meanwhile
+    rig.wrap = lambda store: Losing(store, 4, is_content)
+    rig.reopen()
     rig.fail()
-    rig.clock.meanwhile = lambda: None
-    rig.grow({"c": "3"})
+    assert rig.restorable == {"a": b"old", "b": b"1"}
+    rig.check()
     rig.clock.meanwhile = lambda: rig.grow({"a": "newest of all"})
+    rig.grow({"c": "3"})
     rig.cycle()
-    assert rig.newest["left_out"] == ["a"]
-    assert rig.names == ["b", "c"]
+    assert rig.restorable == {"a": b"old", "b": b"1", "c": b"3"}
+    assert rig.committed.deferred == ("a",)
     rig.check()
 
 
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_commit_without_an_answer_is_settled_with_the_same_bytes(rig: Rig, applied: bool) -> None:
     rig.grow({"a": "1"})
+    rig.stream.claim()
     offered: list[bytes] = []
     real = rig.memory.put_new
 
     def put_new(key: str, body: bytes) -> str:
+        if not is_record(Request("put_new", key)):
+            return real(key, body)
         offered.append(body)
         if len(offered) > 4:
             return real(key, body)
@@ -580,18 +643,21 @@ def test_a_commit_without_an_answer_is_settled_with_the_same_bytes(rig: Rig, app
         raise Unavailable("no answer")
 
     rig.memory.put_new = put_new  # type: ignore[method-assign]
+    rig.said()
     rig.fail()
     assert rig.said() == ["Begun", "Progressed"]
     rig.grow({"b": "2"})
     rig.cycle()
     assert len(set(offered[:5])) == 1
-    assert [record["count"] for record in rig.records] == [1, 2]
-    assert rig.said(Committed, Finished) == ["Committed", "Finished"] * 2
+    assert [event.number for event in rig.events if isinstance(event, Committed)] == [1, 2]
+    assert (rig.newest["log"], rig.newest["prev"], rig.newest["count"]) == (3, [1, 2], 2)
 
 
 def test_a_commit_that_is_settled_later_is_reported_with_what_it_held(rig: Rig) -> None:
     rig.grow({"a": "1"})
+    rig.stream.claim()
     rig.wrap = lambda store: Losing(store, 1, is_record)
+    rig.reopen()
     real = rig.memory.get
     rig.memory.get = lambda key: (_ for _ in ()).throw(Unavailable(key))  # type: ignore[method-assign]
     rig.fail()
@@ -599,46 +665,71 @@ def test_a_commit_that_is_settled_later_is_reported_with_what_it_held(rig: Rig) 
     rig.said()
     rig.cycle()
     assert (rig.committed.number, rig.committed.sent_files, list(rig.committed.saved)) == (1, 1, ["a"])
-    assert rig.said() == ["Committed", "Finished", "Unchanged"]
+    assert rig.said(Committed, Unchanged) == ["Committed", "Unchanged"]
 
 
-def test_a_number_that_another_writer_took_leads_to_the_next(rig: Rig) -> None:
+def test_while_a_commit_is_open_nothing_else_is_sent(rig: Rig) -> None:
     rig.grow({"a": "1"})
-    other = rig.another()
+    rig.stream.claim()
+    rig.wrap = lambda store: Flaky(store, 8, is_record)
+    rig.reopen()
+    rig.fail()
+    rig.grow({"b": "2"})
+    rig.fail()
+    assert "ckpt/b" not in rig.memory.objects
+
+
+OTHER = Writer("uuid-2", "run-2", "train", 0, "there", "0c0d")
+
+
+def test_a_writer_whose_number_is_gone_is_fenced_and_writes_nothing_more(rig: Rig) -> None:
+    rig.grow({"a": "1"})
     rig.cycle()
     rig.grow({"b": "2"})
-    other.cycle(rig.entries, Trigger.INTERVAL, rig.stop)
+    rig.another(writer=OTHER).cycle(rig.entries, Trigger.INTERVAL, rig.stop)
+    rig.asked.take()
+    rig.said()
     rig.grow({"c": "3"})
-    rig.cycle()
-    assert [(record["log"], record["prev"], record["count"]) for record in rig.records] == [
-        (1, None, 1),
-        (2, 1, 2),
-        (3, 2, 3),
-    ]
+    with pytest.raises(Fenced, match="fenced by run-2 on there"):
+        rig.cycle()
+    assert rig.said(TakenOver, Committed, Finished) == ["TakenOver"]
+    assert rig.stream.lost_to == OTHER
+    assert (rig.newest["writer"]["run"], rig.restorable) == ("uuid-2", {"a": b"1", "b": b"2"})
+    before = dict(rig.memory.objects)
+    rig.asked.take()
+    for again in (rig.cycle, rig.finish):
+        with pytest.raises(Fenced):
+            again()
+    rig.stream.close()
+    assert (rig.asked.take(), rig.memory.objects) == ([], before)
 
 
-def test_a_log_that_lists_late_does_not_hold_up_the_commit(rig: Rig) -> None:
+def test_an_open_commit_whose_number_went_to_another_is_over(rig: Rig) -> None:
     rig.grow({"a": "1"})
-    for number in (1, 2, 3):
-        rig.memory.put(f"{LOG}/{number:08}.json", b"{}")
-    rig.memory.list = lambda prefix: iter(())  # type: ignore[method-assign]
-    rig.cycle()
-    assert f"{LOG}/00000004.json" in rig.memory.objects
-
-
-def test_an_open_commit_whose_number_went_to_another_is_made_anew(rig: Rig) -> None:
-    rig.grow({"a": "1"})
+    rig.stream.claim()
     rig.wrap = lambda store: Flaky(store, 4, is_record)
+    rig.reopen()
     rig.fail()
-    rig.memory.put(f"{LOG}/00000001.json", b"{}")
-    assert [request for request in rig.cycle() if request[0] == "put"] == []
-    assert rig.newest["log"] == 2
-    assert rig.said(Committed) == ["Committed"]
+    rig.wrap = lambda store: store
+    rig.another(writer=OTHER).claim()
+    rig.said()
+    with pytest.raises(Fenced):
+        rig.cycle()
+    assert rig.said(Committed) == []
+    assert rig.records == []
+
+
+def test_a_log_of_many_records_is_gone_on_with(rig: Rig) -> None:
+    rig.grow({"a": "1"})
+    for _ in range(5):
+        rig.another().claim()
+    rig.cycle()
+    assert (rig.newest["epoch"], rig.newest["log"], rig.newest["checkpoint"]) == (6, 7, 1)
 
 
 def test_files_of_a_failed_commit_are_committed_even_if_the_folder_is_gone(rig: Rig) -> None:
     rig.grow({"a": "1", "latest": "l"})
-    rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
+    rig.wrap = lambda store: Flaky(store, 4, failing("ckpt/latest"))
     rig.fail()
     shutil.rmtree(rig.folder)
     rig.finish()
@@ -650,18 +741,20 @@ def test_files_of_a_failed_commit_are_committed_even_if_the_folder_is_gone(rig: 
 
 def test_stop_in_mid_cycle_begins_nothing_new_and_keeps_what_was_sent(rig: Rig) -> None:
     rig.grow({f"{number:03}": "x" for number in range(100)})
-    rig.asked.then = lambda request: rig.stop.set()
+    rig.asked.then = lambda request: rig.stop.set() if is_content(request) else None
     rig.cycle()
     sent = len(rig.contents)
     assert 1 <= sent <= 8
     assert rig.records == []
     assert rig.said(Committed, Unchanged, Finished) == []
-    assert len([key for method, key in rig.finish() if method == "put"]) == 100 - sent
+    assert len(rig.sent(rig.finish())) == 100 - sent
     assert rig.newest["count"] == 100
 
 
 def test_stop_while_a_file_settles_ends_the_wait(rig: Rig) -> None:
     rig.grow({"a": "1"})
+    rig.stream.claim()
+    rig.asked.take()
     rig.clock.meanwhile = rig.stop.set
     before = rig.clock.monotonic()
     assert rig.cycle() == []
@@ -674,7 +767,7 @@ def test_the_last_checkpoint_is_always_made_and_said(rig: Rig) -> None:
     rig.cycle()
     rig.said()
     requests = rig.finish(exit_code=3)
-    assert requests == [("list", "ckpt"), ("put_new", f"{LOG}/00000002.json")]
+    assert requests[:3] == [("list", OBJECTS), ("list", "ckpt"), ("put_new", f"{LOG}/00000003.json")]
     assert rig.said() == ["Begun", "Committed", "Finished"]
     assert (rig.newest["trigger"], rig.newest["exit_code"], rig.newest["count"]) == ("final", 3, 1)
 
@@ -694,16 +787,17 @@ def test_an_object_that_somebody_else_harmed_is_sent_again_at_the_end(rig: Rig, 
         rig.memory.delete("ckpt/a")
     else:
         rig.memory.put("ckpt/a", b"not ours")
-    assert [key for method, key in rig.finish() if method == "put"] == ["ckpt/a"]
+    assert rig.sent(rig.finish()) == ["a"]
     assert rig.contents == {"ckpt/a": b"1", "ckpt/b": b"2"}
+    assert rig.restorable == {"a": b"1", "b": b"2"}
     rig.check()
 
 
 def test_a_last_cycle_that_failed_does_not_send_again_what_it_sent(rig: Rig) -> None:
     rig.grow({"a": "1", "latest": "2"})
-    rig.wrap = lambda store: Flaky(store, 4, lambda request: request.key == "ckpt/latest")
+    rig.wrap = lambda store: Flaky(store, 4, failing("ckpt/latest"))
     rig.fail(rig.finish)
-    assert [key for method, key in rig.finish() if method == "put"] == ["ckpt/latest"]
+    assert rig.sent(rig.finish()) == ["latest"]
 
 
 def test_a_file_that_moves_after_the_end_is_waited_for_a_little(rig: Rig) -> None:
@@ -770,7 +864,7 @@ def test_the_events_of_a_checkpoint_come_in_the_order_of_its_lines(rig: Rig) -> 
     rig.cycle()
     [said] = rig.progress
     assert (said.done, said.total, said.path) == (5, 5, str(rig.folder / "a"))
-    assert rig.said() == ["Begun", "Progressed", "Committed", "Finished"]
+    assert rig.said() == ["Claimed", "Begun", "Progressed", "Committed", "Finished"]
 
 
 def test_a_commit_that_sent_nothing_says_no_begin_and_no_progress(rig: Rig) -> None:
