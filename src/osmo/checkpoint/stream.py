@@ -261,6 +261,7 @@ class Stream:
 
     def _uploader(self, meter: Meter, files: Mapping[str, Stat]) -> Uploader:
         epoch = self._archive.epoch
+        known = (saved.record for saved in self._inventory.committed.values())  # the base's, but for what is lost
         return Uploader(
             self._archive.store,
             self._source.tree,
@@ -270,7 +271,7 @@ class Stream:
             self._flow,
             epoch.names,
             epoch.next_mark.number,
-            diff.by_size(epoch.base.files if epoch.base is not None else (), files.values()),
+            diff.by_size(known, files.values()),
             self._doubt,
         )
 
