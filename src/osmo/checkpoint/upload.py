@@ -17,6 +17,7 @@ from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, Unavailable
 from osmo.store.base import Store
+from osmo.store.keys import check_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,10 @@ class Uploader:
 
         stat: how it looked when it was found at rest. last_chance: nobody should write any more, and there is no later:
         if somebody does, the bytes that were read are taken, and marked.
-        Raises FileMoved if it is not at rest after all; OSError if it cannot be read; StoreError.
+        Raises FileMoved if it is not at rest after all; OSError if it cannot be read; StoreError, also for a name that
+        can be no plain file's.
         """
+        check_key(key_of(self.prefix, name), self.store.url)
         with self.tree.open(name) as descriptor:
             found = Stat.of(os.fstat(descriptor))
             if found != stat and not last_chance:

@@ -1,19 +1,25 @@
 import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
 from osmo.checkpoint.budget import ByteBudget
+from osmo.checkpoint.diff import Saved, by_size
 from osmo.checkpoint.events import Event
+from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
+from osmo.checkpoint.names import Names
 from osmo.checkpoint.parts import MIB
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.checkpoint.upload import Uploader
-from osmo.errors import FileMoved, Unavailable
+from osmo.errors import FileMoved, NoCopy, StoreError, Unavailable
+from osmo.store.base import Store
 from support.clock import FakeClock
 from support.memory import MemoryStore
-from support.stores import Flaky, Recording
+from support.stores import Flaky, Losing, Recording, Wrapper, is_content
 from support.trees import grow
 
 
@@ -27,12 +33,36 @@ class Sending:
         self.meter = Meter(self.events.append, self.clock)
         self.flow = Flow(self.clock)
         self.tree = Tree(str(folder))
-        self.upload = Uploader(self.asked, self.tree, "ckpt/", ByteBudget(24 * MIB), self.meter, self.flow)
+        self.names = Names("t.ckpt", 3)
+        self.names.alone = True
+        self.doubts: list[None] = []
+        self.base: list[FileRecord] = []
+
+    def upload(self, name: str, known: FileRecord | None = None, stat: Stat | None = None, **more: bool) -> Saved:
+        """Send a file of which `known` is in the store, as it was found (or is now)."""
+        return self.uploader(self.asked)(name, stat or self.stat(name), known, **more)
+
+    def uploader(self, store: Store) -> Uploader:
+        return Uploader(
+            store,
+            self.tree,
+            "ckpt/",
+            ByteBudget(24 * MIB),
+            self.meter,
+            self.flow,
+            self.names,
+            7,
+            by_size(self.base, [self.stat(path.name) for path in self.folder.iterdir()]),
+            lambda: self.doubts.append(None),
+        )
 
     def stat(self, name: str) -> Stat:
         found = self.tree.stat(name)
         assert found is not None
         return found
+
+
+OBJECT = ".osmo/t.ckpt/objects/00000007-00000003-1"
 
 
 @pytest.fixture
@@ -41,18 +71,30 @@ def sending(tmp_path: Path) -> Sending:
 
 
 @pytest.mark.parametrize(
-    ("size", "how"), [(0, "put"), (1, "put"), (8 * MIB, "put"), (8 * MIB + 1, "put_parts"), (17 * MIB, "put_parts")]
+    ("size", "how"),
+    [
+        (0, ["put"]),
+        (1, ["put"]),
+        (8 * MIB, ["put"]),
+        (8 * MIB + 1, ["put_parts"]),
+        (17 * MIB, ["put_parts"]),
+        (5, ["put_new"]),
+        (17 * MIB, ["put_parts", "head"]),
+    ],
 )
-def test_a_file_arrives_whole_in_one_request_or_in_parts(sending: Sending, size: int, how: str) -> None:
+def test_a_file_arrives_whole_in_one_request_or_in_parts(sending: Sending, size: int, how: list[str]) -> None:
+    """Straight at its key: then create-only, or looked at afterwards. Else at a name that is used once."""
     body = os.urandom(size)
     grow(sending.folder, {"a": body})
     (sending.folder / "a").chmod(0o640)
-    saved = sending.upload("a", sending.stat("a"), None)
-    assert sending.memory.objects == {"ckpt/a": body}
-    assert sending.asked.take() == [(how, "ckpt/a")]
+    sending.names.alone = how in (["put_new"], ["put_parts", "head"])
+    saved = sending.upload("a")
+    place = "ckpt/a" if sending.names.alone else OBJECT
+    assert sending.memory.objects == {place: body}
+    assert sending.asked.take() == [(method, place) for method in how]
     record = saved.record
-    assert (record.name, record.size, record.mode, record.place) == ("a", size, 0o640, "ckpt/a")
-    assert (record.digest, record.etag) == (blake3(body).hexdigest(), sending.memory.etags["ckpt/a"])
+    assert (record.name, record.size, record.mode, record.place) == ("a", size, 0o640, place)
+    assert (record.digest, record.etag) == (blake3(body).hexdigest(), sending.memory.etags[place])
     assert saved.stat == sending.stat("a")
     assert (sending.meter.size, sending.meter.files) == (size, 1)
 
@@ -62,16 +104,16 @@ def test_a_file_that_is_not_as_it_was_found_is_not_read(sending: Sending) -> Non
     found = sending.stat("a")
     grow(sending.folder, {"a": "22"})
     with pytest.raises(FileMoved):
-        sending.upload("a", found, None)
+        sending.upload("a", stat=found)
     assert sending.asked.take() == []
 
 
 def test_a_file_with_the_content_that_is_stored_is_not_sent(sending: Sending) -> None:
     grow(sending.folder, {"a": "1"})
-    known = sending.upload("a", sending.stat("a"), None).record
+    known = sending.upload("a").record
     os.utime(sending.folder / "a", ns=(1, 1))
     sending.asked.take()
-    saved = sending.upload("a", sending.stat("a"), known)
+    saved = sending.upload("a", known)
     assert sending.asked.take() == []
     assert (saved.record.etag, saved.record.mtime_ns, saved.stat) == (known.etag, 1, sending.stat("a"))
     assert sending.meter.files == 1
@@ -79,23 +121,137 @@ def test_a_file_with_the_content_that_is_stored_is_not_sent(sending: Sending) ->
 
 def test_other_content_of_the_same_size_is_sent(sending: Sending) -> None:
     grow(sending.folder, {"a": "1"})
-    known = sending.upload("a", sending.stat("a"), None).record
+    known = sending.upload("a").record
     grow(sending.folder, {"a": "2"})
-    sending.upload("a", sending.stat("a"), known)
-    assert sending.memory.objects == {"ckpt/a": b"2"}
+    assert sending.upload("a", known).record.place == OBJECT
+    assert sending.memory.objects == {"ckpt/a": b"1", OBJECT: b"2"}
+
+
+def test_a_key_that_holds_something_is_not_written_over(sending: Sending) -> None:
+    grow(sending.folder, {"a": "1"})
+    sending.memory.put("ckpt/a", b"somebody's")
+    assert sending.upload("a").record.place == OBJECT
+    assert sending.memory.objects == {"ckpt/a": b"somebody's", OBJECT: b"1"}
+    assert sending.asked.take() == [("put_new", "ckpt/a"), ("put", OBJECT)]
+    assert sending.doubts == []
+
+
+def test_a_large_file_that_is_not_what_lies_at_its_key_afterwards_is_sent_elsewhere(sending: Sending) -> None:
+    body = b"0" * (9 * MIB)
+    grow(sending.folder, {"a": body})
+
+    class Overtaken(Recording):
+        def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+            etag = super().put_parts(key, parts, part_size=part_size, concurrency=concurrency)
+            if key == "ckpt/a":
+                self.inner.put(key, b"somebody's")
+            return etag
+
+    record = sending.uploader(Overtaken(sending.memory))("a", sending.stat("a"), None).record
+    assert (record.place, sending.memory.objects[OBJECT]) == (OBJECT, body)
+    assert (record.digest, record.size) == (blake3(body).hexdigest(), len(body))
+    assert (sending.meter.size, sending.meter.files) == (len(body), 1)
+
+
+def test_a_request_without_an_answer_leaves_doubt_and_its_name_is_not_used_again(sending: Sending) -> None:
+    grow(sending.folder, {"a": "1"})
+    store = Losing(sending.memory, 2, is_content)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            sending.uploader(store)("a", sending.stat("a"), None)
+    record = sending.uploader(store)("a", sending.stat("a"), None).record
+    assert record.place == OBJECT.removesuffix("1") + "2"
+    assert sending.doubts == [None, None]
+
+
+def test_a_name_that_can_be_no_plain_files_is_not_sent(sending: Sending) -> None:
+    grow(sending.folder, {"a": "1"})
+    uploader = replace(sending.uploader(sending.asked), prefix="d" * 1023 + "/")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="longer than 1024 bytes"):
+            uploader("a", sending.stat("a"), None)
+    assert sending.asked.take() == []
+
+
+# Content that is there under another name
+
+
+@pytest.fixture
+def moved(sending: Sending) -> Sending:
+    """What the base has as `a` is `b` now."""
+    grow(sending.folder, {"a": "content"})
+    sending.base.append(sending.upload("a").record)
+    (sending.folder / "a").rename(sending.folder / "b")
+    sending.asked.take()
+    return sending
+
+
+def test_content_at_another_files_key_is_copied_by_the_server(moved: Sending) -> None:
+    record = moved.upload("b").record
+    assert moved.asked.take() == [("head", "ckpt/a"), ("copy", OBJECT), ("head", OBJECT)]
+    assert (record.name, record.place, record.etag) == ("b", OBJECT, moved.memory.etags[OBJECT])
+    assert moved.memory.objects == {"ckpt/a": b"content", OBJECT: b"content"}
+
+
+def test_content_in_an_object_is_named_once_more_without_a_request(moved: Sending) -> None:
+    moved.memory.copy("ckpt/a", OBJECT, 7)
+    moved.base[0] = replace(moved.base[0], place=OBJECT)
+    record = moved.upload("b").record
+    assert (record.name, record.place, moved.asked.take()) == ("b", OBJECT, [])
+
+
+@pytest.mark.parametrize("harm", ["overwritten", "gone", "no copy"])
+def test_a_twin_that_is_not_as_it_was_or_cannot_be_copied_is_no_help(moved: Sending, harm: str) -> None:
+    class NoCopies(Wrapper):
+        def copy(self, source: str, key: str, size: int) -> None:
+            raise NoCopy(key)
+
+    store: Store = moved.asked
+    if harm == "overwritten":
+        moved.memory.put("ckpt/a", b"CONTENT")
+    elif harm == "gone":
+        moved.memory.delete("ckpt/a")
+    else:
+        store = NoCopies(moved.asked)
+    record = moved.uploader(store)("b", moved.stat("b"), None).record
+    assert (record.place, moved.memory.objects["ckpt/b"]) == ("ckpt/b", b"content")
+
+
+def test_a_torn_twin_is_no_help(moved: Sending) -> None:
+    moved.base[0] = replace(moved.base[0], torn_possible=True)
+    assert moved.upload("b").record.place == "ckpt/b"
+
+
+# Sending a plain file again
+
+
+def test_a_file_is_sent_again_only_if_it_is_still_the_same(sending: Sending) -> None:
+    grow(sending.folder, {"a": "1"})
+    record = sending.upload("a").record
+    uploader = sending.uploader(sending.asked)
+    assert uploader.resend(record, "elsewhere")
+    assert sending.memory.objects["elsewhere"] == b"1"
+    grow(sending.folder, {"a": "2"})
+    assert not uploader.resend(record, "elsewhere")
+    (sending.folder / "a").unlink()
+    assert not uploader.resend(record, "elsewhere")
+    assert sending.memory.objects["elsewhere"] == b"1"
+
+
+# What is counted
 
 
 def test_reading_a_large_file_for_its_digest_counts_as_going_on_once(
     sending: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(sending.folder, {"a": b"0" * (20 * MIB)})
-    known = sending.upload("a", sending.stat("a"), None).record
+    known = sending.upload("a").record
     os.utime(sending.folder / "a", ns=(1, 1))
     sending.clock.advance(100)
-    sending.upload("a", sending.stat("a"), known)
+    sending.upload("a", known)
     assert sending.flow.at == sending.clock.monotonic()
     sending.clock.advance(100)
-    sending.upload("a", sending.stat("a"), known)
+    sending.upload("a", known)
     assert sending.flow.at == sending.clock.monotonic() - 100
 
 
@@ -107,9 +263,8 @@ def test_what_a_failed_upload_sent_is_not_counted(sending: Sending) -> None:
             assert [len(part) for part in parts] == [8 * MIB, MIB]  # type: ignore[attr-defined]
             raise Unavailable("broken at Complete")
 
-    upload = Uploader(Breaking(sending.memory, 0), sending.tree, "", ByteBudget(24 * MIB), sending.meter, sending.flow)
     with pytest.raises(Unavailable):
-        upload("a", sending.stat("a"), None)
+        sending.uploader(Breaking(sending.memory, 0))("a", sending.stat("a"), None)
     assert (sending.meter.size, sending.meter.files) == (0, 0)
 
 
@@ -127,17 +282,15 @@ def test_with_no_later_chance_a_file_that_is_cut_short_is_taken_and_marked(
         return data
 
     monkeypatch.setattr("osmo.checkpoint.upload.os.read", read)
-    record = sending.upload("a", found, None, last_chance=True).record
+    record = sending.upload("a", stat=found, last_chance=True).record
     body = sending.memory.objects["ckpt/a"]
     assert record.torn_possible
     assert (record.size, record.digest) == (len(body), blake3(body).hexdigest())
 
 
 def test_a_torn_file_is_sent_again_even_if_it_has_the_digest(sending: Sending) -> None:
-    from dataclasses import replace
-
     grow(sending.folder, {"a": "1"})
-    known = sending.upload("a", sending.stat("a"), None).record
+    known = sending.upload("a").record
     sending.asked.take()
-    sending.upload("a", sending.stat("a"), replace(known, torn_possible=True))
-    assert sending.asked.take() == [("put", "ckpt/a")]
+    sending.upload("a", replace(known, torn_possible=True))
+    assert sending.asked.take() == [("put", OBJECT)]
