@@ -14,7 +14,7 @@ FORMAT = 1
 _COMPRESS_ABOVE = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _LARGEST = 4 * 1024**3  # unpacked: some ten million files
-_FACTS = ("name", "size", "mode", "mtime_ns", "digest", "place", "etag")
+_FACTS = {"name": str, "size": int, "mode": int, "mtime_ns": int, "digest": str, "place": str, "etag": str}
 _FLAGS = ("deferred", "torn_possible")
 
 
@@ -56,7 +56,7 @@ def decode(body: bytes) -> Record:
         if kind == "close":
             return Close(**common, behind=tuple(record["behind"]))
         raise ValueError(f"of an unknown kind: {kind!r}")
-    except (ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, EOFError, zlib.error) as error:
         raise StoreError(f"not a record of a checkpoint: {error}") from error
 
 
@@ -105,7 +105,7 @@ def _read_checkpoint(record: dict[str, Any], common: dict[str, Any]) -> Checkpoi
         prev=_mark(record["prev"]),
         spared=_mark(record["spared"]),
         trigger=Trigger(record["trigger"]),
-        path=record["path"],
+        path=str(record["path"]),
         folder=str(record["folder"]),
         begun=datetime.fromisoformat(record["begun"]),
         committed=datetime.fromisoformat(record["committed"]),
@@ -113,16 +113,21 @@ def _read_checkpoint(record: dict[str, Any], common: dict[str, Any]) -> Checkpoi
         behind=tuple(record["behind"]),
         left_out=tuple(record["left_out"]),
         unsent=tuple(record["unsent"]),
-        problems=record["problems"],
+        problems=dict(record["problems"]),
         exit_code=record.get("exit_code"),
     )
 
 
 def _mark(pair: list[int] | None) -> Mark | None:
-    return None if pair is None else Mark(*pair)
+    return None if pair is None else Mark(*map(int, pair))
 
 
 def _read_file(record: dict[str, Any]) -> FileRecord:
+    for name, kind in _FACTS.items():
+        if not isinstance(record[name], kind):
+            raise ValueError(f"the {name} of a file is {record[name]!r}")
+    if record["size"] < 0:
+        raise ValueError(f"the size of a file is {record['size']}")
     flags = record.get("flags", ())
     return FileRecord(**{name: record[name] for name in _FACTS} | {name: name in flags for name in _FLAGS})
 

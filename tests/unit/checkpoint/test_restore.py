@@ -1,18 +1,17 @@
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
-from osmo.checkpoint.manifest import Checkpoint, FileRecord, Trigger, Writer
+from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import Restored, RestoreError, restore
 from osmo.errors import NoRanges, OsmoError, Unavailable
 from support.memory import MemoryStore
 from support.stores import Wrapper
+from unit.checkpoint import records
 
-NOW = datetime(2025, 4, 22, tzinfo=UTC)
 BIG = os.urandom(20 * 1024 * 1024 + 7)
 
 
@@ -24,7 +23,7 @@ def put(store: MemoryStore, place: str, content: bytes, **facts: object) -> File
 
 
 def checkpoint(*files: FileRecord) -> Checkpoint:
-    return Checkpoint(1, None, Writer("uuid", "run-1", "t", 0, "here"), Trigger.FINAL, "/ckpt", NOW, NOW, files)
+    return records.checkpoint(1, files=files)
 
 
 def run(store: Wrapper | MemoryStore, record: Checkpoint, folder: Path) -> tuple[dict[str, int], dict[str, OsmoError]]:

@@ -1,13 +1,10 @@
-from datetime import UTC, datetime
-
 import pytest
 from blake3 import blake3
 
-from osmo.checkpoint.manifest import Checkpoint, FileRecord, Trigger, Writer
+from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.verify import verify
 from support.memory import MemoryStore
-
-NOW = datetime(2025, 4, 22, tzinfo=UTC)
+from unit.checkpoint import records
 
 
 def checkpoint(store: MemoryStore) -> Checkpoint:
@@ -16,7 +13,7 @@ def checkpoint(store: MemoryStore) -> Checkpoint:
         body = name.encode()
         etag = store.put(name, body)
         files.append(FileRecord(name, len(body), 0o600, 0, blake3(body).hexdigest(), name, etag))
-    return Checkpoint(1, None, Writer("u", "r-1", "t", 0, "h"), Trigger.FINAL, "/p", NOW, NOW, tuple(files))
+    return records.checkpoint(1, files=tuple(files))
 
 
 @pytest.mark.parametrize("deep", [False, True])
