@@ -45,7 +45,7 @@ def checkpoint(
         path="/ckpt",
         begun=START,
         committed=START,
-        **{"spared": None, "files": ()} | facts,
+        **{"spared": None, "files": (), "problems": {}} | facts,
     )
 
 

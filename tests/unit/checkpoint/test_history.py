@@ -1,56 +1,62 @@
-from dataclasses import replace
-from datetime import UTC, datetime
-
 import pytest
 
 from osmo.checkpoint import history
-from osmo.checkpoint.history import Place
-from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer, encode, log_key
+from osmo.checkpoint.manifest import Mark
 from osmo.errors import StoreError, UsageError
 from support.memory import MemoryStore
-
-NOW = datetime(2025, 4, 22, tzinfo=UTC)
-RECORD = Checkpoint(1, None, Writer("uuid", "run-1", "t", 0, "here"), Trigger.FINAL, "/ckpt", NOW, NOW, ())
+from unit.checkpoint.records import checkpoint, claim, close, put
 
 
 @pytest.fixture
 def store() -> MemoryStore:
+    """Of `a.ckpt` the checkpoints 1, 2 and 7, of `b._` the first one, of `c.new` none yet."""
     store = MemoryStore()
-    for stream, numbers in {"a.ckpt": (3, 4, 10), "b._": (1,)}.items():
-        for number in numbers:
-            store.put(log_key(stream, number), encode(replace(RECORD, number=number)))
+    put(store, claim(1), checkpoint(2, count=1), checkpoint(4, count=2), checkpoint(12, count=7), stream="a.ckpt")
+    put(store, claim(1), checkpoint(2, count=1), close(3), stream="b._")
+    put(store, claim(1), stream="c.new")
     store.put(".osmo/a.ckpt/objects/00000001-1-1", b"no record")
     store.put(".osmo/a.ckpt/log/notes.txt", b"no record")
+    store.put(".osmo/d.ckpt/objects/00000001-1-1", b"of a stream without a record")
     store.put("ckpt/log/00000007.json", b"a file of the user's")
     return store
 
 
-def test_every_record_is_found_and_nothing_else(store: MemoryStore) -> None:
-    assert [(place.stream, place.number) for place in history.places(store)] == [
-        ("a.ckpt", 3),
-        ("a.ckpt", 4),
-        ("a.ckpt", 10),
-        ("b._", 1),
-    ]
+def test_every_checkpoint_is_found_and_nothing_else(store: MemoryStore) -> None:
+    assert history.streams(store) == ("a.ckpt", "b._", "c.new")
+    assert [each.number for each in history.checkpoints(store, "a.ckpt")] == [1, 2, 7]
+    assert history.checkpoints(store, "c.new") == []
+
+
+def test_a_checkpoint_that_a_later_owner_wrote_once_more_counts_once(store: MemoryStore) -> None:
+    put(store, claim(13, 2), checkpoint(14, 2, count=7, prev=Mark(1, 12)), stream="a.ckpt")
+    assert [(each.number, each.mark.epoch) for each in history.checkpoints(store, "a.ckpt")] == [(1, 1), (2, 1), (7, 2)]
 
 
 @pytest.mark.parametrize(
-    ("stream", "number", "found"), [("a.ckpt", None, 10), ("a.ckpt", 4, 4), ("b._", None, 1), ("b._", 1, 1)]
+    ("stream", "number", "found"), [("a.ckpt", None, 7), ("a.ckpt", 2, 2), ("b._", None, 1), ("b._", 1, 1)]
 )
 def test_the_newest_or_the_one_that_is_asked_for(
     store: MemoryStore, stream: str, number: int | None, found: int
 ) -> None:
-    place = history.find(store, stream, number)
-    assert (place.stream, place.number) == (stream, found)
-    assert history.read(store, place).number == found
+    name, record = history.find(store, stream, number)
+    assert (name, record.number) == (stream, found)
+
+
+def test_the_only_stream_needs_no_name() -> None:
+    store = MemoryStore()
+    put(store, claim(1), checkpoint(2, count=1), stream="t.a\nb")
+    name, record = history.find(store, None, None)
+    assert (name, record.number) == ("t.a%0Ab", 1)
+    assert history.find(store, "t.a\nb", 1) == (name, record)
 
 
 @pytest.mark.parametrize(
     ("stream", "number", "message"),
     [
         (None, None, "holds checkpoints of a.ckpt, b._"),
-        ("c", None, r"no checkpoint of c \(there is a.ckpt, b._\)"),
-        ("a.ckpt", 5, r"no checkpoint 5 of a.ckpt \(there are 3 to 10\)"),
+        ("x", None, r"no checkpoint of x \(there is a.ckpt, b._, c.new\)"),
+        ("a.ckpt", 5, r"no checkpoint 5 of a.ckpt \(there is 1, 2, 7\)"),
+        ("c.new", None, "no checkpoint of c.new yet"),
     ],
 )
 def test_a_choice_that_is_none_says_what_there_is(
@@ -65,22 +71,9 @@ def test_a_url_without_checkpoints_says_so() -> None:
         history.find(MemoryStore(), None, None)
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"{}", "not a record"),
-        (b"[1", "not a record"),
-        (b"\x1f\x8bno gzip", "not a record"),
-        (b'{"format": 99}', "a record of format 99"),
-    ],
-)
+@pytest.mark.parametrize(("body", "message"), [(b"{}", "not a record"), (b'{"format": 99}', "a record of format 99")])
 def test_a_record_that_cannot_be_read_is_named(store: MemoryStore, body: bytes, message: str) -> None:
-    store.put(log_key("b._", 2), body)
+    store.put(".osmo/b._/log/00000004.json", body)
     with pytest.raises(StoreError, match=message) as caught:
-        history.read(store, history.find(store, "b._", None))
-    assert ".osmo/b._/log/00000002.json" in str(caught.value)
-
-
-def test_a_record_that_was_removed_meanwhile_is_said_to_be(store: MemoryStore) -> None:
-    with pytest.raises(StoreError, match="removed meanwhile"):
-        history.read(store, Place("b._", 9, log_key("b._", 9)))
+        history.find(store, "b._", None)
+    assert ".osmo/b._/log/00000004.json" in str(caught.value)
