@@ -1,15 +1,16 @@
 """Several writers at one store, whose requests come in any order, late, or without an answer.
 
 The code is the product's own, from the cycle down; only the store is in memory, and one request is applied at a time.
-A schedule is drawn from a seed, so one that fails can be had again.
+Who is next is decided by a schedule (`support.schedules`), or by a test, step by step.
 """
 
 import hashlib
 import os
-import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,368 +23,310 @@ from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Committed, Event
 from osmo.checkpoint.manifest import Checkpoint, FileRecord, Mark, Trigger, Writer
 from osmo.checkpoint.names import is_own
+from osmo.checkpoint.restore import restore
 from osmo.checkpoint.stream import Settings, Stream
 from osmo.checkpoint.tree import Stat
-from osmo.errors import StoreError, Unavailable
+from osmo.errors import OsmoError, StoreError
 from osmo.spec.checkpoint import CheckpointEntry
-from osmo.store.base import Object, Unfinished
 from support.clock import FakeClock
-from support.memory import MemoryStore
+from support.turns import Actor, Line, Pending, Server
 
 R = TypeVar("R")
 Files = Mapping[str, str]
 
-STREAM = "train.ckpt"
-_STUCK_S = 60.0
+# In a script, as a text: what the newest checkpoint had when this writer began. As a name: all that it had.
+BASE = "BASE"
+REST = "*"
+
+TASK = "train"
 
 
-class Killed(BaseException):
-    """The end of a writer whose turn never comes again."""
-
-
-class Server(MemoryStore):
-    """etag_per_write: two writes of the same bytes have different etags, as at some servers; else it is a digest."""
-
-    def __init__(self, *, create_only: bool, etag_per_write: bool) -> None:
-        super().__init__(create_only=create_only)
-        self._etag_per_write = etag_per_write
-        self._writes = 0
-
-    def _store(self, key: str, body: bytes, etag: str, *, new: bool) -> str:
-        self._writes += 1
-        return super()._store(key, body, f"{etag}#{self._writes}" if self._etag_per_write else etag, new=new)
-
-    def copy(self, source: str, key: str, size: int) -> None:
-        super().copy(source, key, size)
-        if self._etag_per_write:
-            self._writes += 1
-            self.etags[key] = f"copy#{self._writes}"
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A request that a writer waits for."""
-
-    who: str
-    method: str
-    key: str
-    apply: Callable[[], Any]
-    writes: bool
-    result: Any = None
-    error: StoreError | None = None
-
-    def go(self) -> None:
-        try:
-            self.result = self.apply()
-        except StoreError as error:
-            self.error = error
-
-    def __str__(self) -> str:
-        return f"{self.who}: {self.method} {self.key}{f' -> {type(self.error).__name__}' if self.error else ''}"
-
-
-class _Line:
-    """A store as one writer has it: each request waits until it is let through."""
-
-    def __init__(self, actor: "Actor", server: Server) -> None:
-        self._actor = actor
-        self._server = server
-        self.url = server.url
-
-    def put(self, key: str, body: bytes) -> str:
-        return self._ask("put", key, lambda: self._server.put(key, body), writes=True)
-
-    def put_new(self, key: str, body: bytes) -> str:
-        return self._ask("put_new", key, lambda: self._server.put_new(key, body), writes=True)
-
-    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
-        whole = list(parts)
-        send = self._server.put_parts
-        return self._ask(
-            "put_parts", key, lambda: send(key, whole, part_size=part_size, concurrency=concurrency), writes=True
-        )
-
-    def get(self, key: str) -> bytes:
-        return self._ask("get", key, lambda: self._server.get(key))
-
-    def get_range(self, key: str, start: int, length: int) -> bytes:
-        return self._ask("get_range", key, lambda: self._server.get_range(key, start, length))
-
-    def stream(self, key: str, size: int) -> Iterator[bytes]:
-        yield self._ask("stream", key, lambda: self._server.get(key))
-
-    def head(self, key: str) -> Object:
-        return self._ask("head", key, lambda: self._server.head(key))
-
-    def list(self, prefix: str) -> Iterator[Object]:
-        yield from self._ask("list", prefix, lambda: [*self._server.list(prefix)])
-
-    def folders(self, prefix: str) -> tuple[str, ...]:
-        return self._ask("folders", prefix, lambda: self._server.folders(prefix))
-
-    def copy(self, source: str, key: str, size: int) -> None:
-        self._ask(f"copy {source} to", key, lambda: self._server.copy(source, key, size), writes=True)
-
-    def delete(self, key: str) -> None:
-        self._ask("delete", key, lambda: self._server.delete(key), writes=True)
-
-    def excludes(self) -> bool:
-        return self._server.excludes()
-
-    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
-        return iter(())
-
-    def abort(self, upload: Unfinished) -> None:
-        raise NotImplementedError
-
-    def _ask(self, method: str, key: str, apply: Callable[[], R], *, writes: bool = False) -> R:
-        return self._actor.ask(_Pending(self._actor.name, method, key, apply, writes))
-
-
-class Actor:
-    """Somebody who works with the store, on a thread that only runs when it is its turn."""
-
-    def __init__(self, name: str, server: Server, work: Callable[["Actor", _Line], None]) -> None:
-        self.name = name
-        self.done = False
-        self.crashed = False
-        self.failure: BaseException | None = None
-        self.pending: _Pending | None = None
-        self._turn = threading.Semaphore(0)
-        self._arrived = threading.Semaphore(0)
-        self._lost = False
-        self._killed = False
-        line = _Line(self, server)
-        self._thread = threading.Thread(target=self._run, args=(work, line), name=name, daemon=True)
-
-    def start(self) -> None:
-        """Let it come to its first request."""
-        self._thread.start()
-        self._wait()
-
-    def go_on(self, *, lost: bool = False) -> None:
-        """Its request was answered, or will never be: on to the next one."""
-        self._lost = lost
-        self._turn.release()
-        self._wait()
-
-    def kill(self) -> None:
-        if not self.done:
-            self._killed = True
-            self._turn.release()
-            self._thread.join(_STUCK_S)
-
-    def ask(self, pending: _Pending) -> Any:
-        if self._killed:
-            raise Killed
-        self.pending, self._lost = pending, False
-        self._arrived.release()
-        self._turn.acquire()
-        if self._killed:
-            raise Killed
-        if self._lost:
-            raise Unavailable(f"{pending.key}: no answer")
-        if pending.error is not None:
-            raise pending.error
-        return pending.result
-
-    def _wait(self) -> None:
-        if not self._arrived.acquire(timeout=_STUCK_S):
-            raise AssertionError(f"{self.name} is stuck")
-
-    def _run(self, work: Callable[["Actor", _Line], None], line: _Line) -> None:
-        try:
-            work(self, line)
-        except Killed:
-            pass
-        except BaseException as error:  # noqa: BLE001  # told by the world
-            self.failure = error
-        self.pending = None
-        self.done = True
-        self._arrived.release()
+class Broken(AssertionError):
+    """Something happened that must never happen."""
 
 
 @dataclass(slots=True)
 class World:
-    """A store, those who work with it, and what must hold after every request."""
+    """A store, those who work with it, and what must hold after every request.
+
+    keep: how many checkpoints stay restorable. relay: each writer begins when the one before has ended, or is dead.
+    overnight: and a day later, when no request of the one before can be on its way any more.
+    late: requests that got no answer, and may still be applied. trace: what happened.
+    """
 
     folder: Path
     keep: int = 1
     create_only: bool = True
     etag_per_write: bool = False
+    relay: bool = False
+    overnight: bool = False
     server: Server = field(init=False)
     actors: list[Actor] = field(default_factory=list)
-    late: list[_Pending] = field(default_factory=list)
+    late: list[Pending] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
-    _records: dict[Mark, Checkpoint] = field(default_factory=dict)
+    _exact: bool = True  # nobody wrote beside the owner
+    _tasks: dict[str, bool] = field(default_factory=dict)  # and whether it knows of others
+    _writers: list[Actor] = field(default_factory=list)
+    _records: dict[tuple[str, Mark], Checkpoint] = field(default_factory=dict)
     _decoded: dict[bytes, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.server = Server(create_only=self.create_only, etag_per_write=self.etag_per_write)
+        self._exact = self.relay
 
-    def writer(self, name: str, script: list[Files], *, run: str = "", restore: bool = False, keep: int = 0) -> None:
+    # Who is there.
+
+    def writer(
+        self,
+        name: str,
+        *script: Files,
+        restores: bool = False,
+        keep: int = 0,
+        task: str = TASK,
+        shared: bool = False,
+    ) -> Actor:
         """One attempt: its folder looks like each of the script's entries in turn; then it ends.
 
-        restore: it begins with the files of the newest checkpoint.
+        restores: it begins with the files of the newest checkpoint. shared: it knows that other tasks have the same
+        plain files.
         """
+        self._tasks[task] = shared
 
-        def work(actor: Actor, line: _Line) -> None:
-            self._attempt(actor, line, script, run or f"run-{name}", restore=restore, keep=keep or self.keep)
+        def work(_: Actor, line: Line) -> None:
+            self._attempt(name, line, script, task, restores=restores, keep=keep or self.keep, shared=shared)
 
-        self.actors.append(Actor(name, self.server, work))
+        actor = self._add(name, work)
+        self._writers.append(actor)
+        return actor
 
-    def pruner(self, name: str, keep: int) -> None:
+    def pruner(self, name: str, keep: int) -> Actor:
         """A person who removes what is not needed for `keep` checkpoints."""
+        return self._add(
+            name, lambda _, line: void(tidy.remove(line, tidy.find(line, log.Reader(_stream(TASK), 1), keep), 1))
+        )
 
-        def work(_: Actor, line: _Line) -> None:
-            tidy.remove(line, tidy.find(line, log.Reader(STREAM, 1), keep), 1)
+    def restorer(self, name: str, tries: int = 2) -> Actor:
+        """A person who brings the newest checkpoint back: all of it, or an error."""
 
-        self.actors.append(Actor(name, self.server, work))
+        def work(_: Actor, line: Line) -> None:
+            for number in range(tries):
+                self._restore(name, line, self.folder / f"{name}{number}")
 
-    def run(self, rng: random.Random, losses: int = 0, crashes: int = 0, most: int = 2000) -> None:
-        """Let them work in an order that is drawn from `rng`. losses, crashes: how many answers get lost, and how many
-        of the actors stop for ever, at most."""
-        stick = rng.choice((0.0, 0.5, 0.8, 0.95))
-        last: Actor | None = None
+        return self._add(name, work)
+
+    # Whose turn it is.
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Within it everybody waits at a request."""
         try:
             for actor in self.actors:
                 actor.start()
-            for _ in range(most):
-                ready = [actor for actor in self.actors if not actor.done and not actor.crashed]
-                if not ready and not self.late:
-                    break
-                if self.late and (not ready or rng.random() < 0.15):
-                    self._apply(self.late.pop(rng.randrange(len(self.late))))
-                    continue
-                actor = last if last in ready and rng.random() < stick else rng.choice(ready)
-                assert actor is not None
-                last = actor
-                assert actor.pending is not None
-                if crashes and rng.random() < 0.03:
-                    crashes -= 1
-                    actor.crashed = True
-                    if rng.random() < 0.5 and actor.pending.writes:
-                        self.late.append(actor.pending)
-                    self.trace.append(f"{actor.name} crashes")
-                elif losses and actor.pending.writes and rng.random() < 0.15:
-                    losses -= 1
-                    pending = actor.pending
-                    self.trace.append(f"{pending}: no answer")
-                    if rng.random() < 0.8:
-                        self.late.append(pending)
-                    actor.go_on(lost=True)
-                else:
-                    self._apply(actor.pending)
-                    actor.go_on()
-                self._check_failures()
-            else:
-                raise AssertionError("it does not end")
+            yield
         finally:
             for actor in self.actors:
                 actor.kill()
 
+    def ready(self) -> list[Actor]:
+        """Those whose turn it may be."""
+        ready = [actor for actor in self.actors if actor.ready]
+        if self.relay:
+            first = next((actor for actor in self._writers if actor.ready), None)
+            ready = [actor for actor in ready if actor not in self._writers or actor is first]
+        return ready
+
+    def go(self, actor: Actor) -> None:
+        """Its request is applied and answered."""
+        assert actor.pending is not None
+        self._apply(actor.pending)
+        actor.go_on()
+        self._after(actor)
+
+    def lose(self, actor: Actor, *, arrives: bool = True) -> None:
+        """It gets no answer. arrives: the request is applied later."""
+        pending = actor.pending
+        assert pending is not None
+        self.trace.append(f"{pending}: no answer")
+        if arrives:
+            self.late.append(pending)
+        actor.go_on(lost=True)
+        self._after(actor)
+
+    def crash(self, actor: Actor, *, arrives: bool = False) -> None:
+        """It is dead. arrives: its last request is applied later."""
+        self.trace.append(f"{actor.name} crashes")
+        actor.crashed = True
+        if arrives and actor.pending is not None and actor.pending.writes:
+            self.late.append(actor.pending)
+        self._after(actor)
+
+    def arrive(self, number: int = 0) -> None:
+        """One of the late requests is applied."""
+        self._exact = False
+        self.trace.append("late:")
+        self._apply(self.late.pop(number))
+
+    def until(self, actor: Actor, what: str) -> None:
+        """Let it go on until its next request is one that reads like this."""
+        while actor.ready and what not in str(actor.pending):
+            self.go(actor)
+        if not actor.ready:
+            raise AssertionError(f"{actor.name} never asked for: {what}\n{self}")
+
+    def finish(self, *actors: Actor) -> None:
+        """Let them go on to their ends, one after the other."""
+        for actor in actors:
+            while actor.ready:
+                self.go(actor)
+
+    # What must hold.
+
     def end(self) -> None:
-        """Nobody runs any more: one more writer goes on from what is there, then somebody prunes. Nothing is left over,
-        and the plain files are those of the newest checkpoint."""
-        self.actors, self.late = [], []
-        self.writer("janitor", [{"janitor": f"j{number}"} for number in range(self.keep + 2)], restore=True)
-        self.run(random.Random(0))
-        self.actors = []
-        self.pruner("after all", self.keep)
-        self.run(random.Random(0))
-        kept = self._kept()
+        """Nobody runs any more: one more writer goes on from what is there, then somebody prunes. Nothing is left over;
+        if the writers came one after the other, the plain files are those of the newest checkpoint."""
+        self.actors, self.late, self.relay = [], [], False
+        janitor = self.writer("janitor", *({REST: BASE, "j": f"j{n}"} for n in range(self.keep + 2)), restores=True)
+        pruner = self.pruner("after all", self.keep)
+        with self.running():
+            self.finish(janitor, pruner)
+        kept = self.kept()
         named = {file.place for checkpoint in kept for file in checkpoint.files}
+        digests = {file.digest for checkpoint in kept for file in checkpoint.files}
         for key in self.server.objects:
-            assert "/objects/" not in key or key in named, f"left over: {key}\n{self}"
-            if "/old/" in key:
-                digest = key.rpartition("/")[2].partition(".")[0]
-                assert any(file.digest == digest for each in kept for file in each.files), f"left over: {key}\n{self}"
-        for file in kept[-1].files:
-            plain = self.server.objects[f"ckpt/{file.name}"]
-            assert blake3(plain).hexdigest() == file.digest, f"the plain file of {file.name} is another\n{self}"
+            if "/objects/" in key and key not in named:
+                raise Broken(f"left over: {key}\n{self}")
+            if "/old/" in key and key.rpartition("/")[2].partition(".")[0] not in digests:
+                raise Broken(f"left over: {key}\n{self}")
+        for file in kept[-1].files if self._exact else ():
+            if _digest(self.server.objects[f"ckpt/{file.name}"]) != file.digest:
+                raise Broken(f"the plain file of {file.name} is another\n{self}")
 
-    def __str__(self) -> str:
-        return "\n".join(self.trace)
-
-    def _apply(self, pending: _Pending) -> None:
-        pending.go()
-        self.trace.append(str(pending))
-        if pending.writes and pending.error is None:
-            self._check()
-
-    def _check(self) -> None:
-        """Every checkpoint that is kept can be restored."""
-        for checkpoint in self._kept():
-            self._records[checkpoint.mark] = checkpoint
-            for file in checkpoint.files:
-                assert self._restorable(file), f"{file.name} of checkpoint {checkpoint.mark} is lost\n{self}"
-
-    def _check_failures(self) -> None:
-        for actor in self.actors:
-            if actor.failure is not None:
-                raise AssertionError(f"{actor.name} failed\n{self}") from actor.failure
-
-    def _kept(self) -> list[Checkpoint]:
+    def kept(self, task: str = TASK) -> list[Checkpoint]:
+        """The checkpoints of a task that have to be restorable, oldest first."""
         records = []
         for key, body in self.server.objects.items():
-            if key.startswith(f".osmo/{STREAM}/log/"):
+            if key.startswith(f"{log.folder(_stream(task), 'log')}/"):
                 if body not in self._decoded:
                     self._decoded[body] = decode(body)
                 records.append(self._decoded[body])
         return log.kept(records, self.keep)
 
-    def _restorable(self, file: FileRecord) -> bool:
+    def contents(self, which: int = -1, task: str = TASK) -> dict[str, str | None]:
+        """The files of one of the kept checkpoints (the newest) as a restore gives them; None: their bytes are lost."""
+        return {file.name: self._content(file, task) for file in self.kept(task)[which].files}
+
+    def plain(self, name: str) -> str:
+        """What any other tool reads."""
+        return self.server.objects[f"ckpt/{name}"].decode()
+
+    def __str__(self) -> str:
+        return "\n".join(self.trace)
+
+    def _add(self, name: str, work: Callable[[Actor, Line], None]) -> Actor:
+        actor = Actor(name, self.server, work)
+        self.actors.append(actor)
+        return actor
+
+    def _apply(self, pending: Pending) -> None:
+        pending.go()
+        self.trace.append(str(pending))
+        if pending.writes and pending.error is None:
+            self._check()
+
+    def _after(self, actor: Actor) -> None:
+        if isinstance(actor.failure, Broken):
+            raise actor.failure
+        if actor.failure is not None:
+            raise AssertionError(f"{actor.name} failed\n{self}") from actor.failure
+        if self.overnight and not actor.ready and actor in self._writers:
+            self.late.clear()
+            self.server.now += timedelta(hours=25)
+
+    def _check(self) -> None:
+        """Every checkpoint that is kept can be restored."""
+        for task, shared in self._tasks.items():
+            for checkpoint in self.kept(task):
+                self._records[task, checkpoint.mark] = checkpoint
+                for file in checkpoint.files:
+                    if self._content(file, task) is None and (shared or not self._is_others(file, task)):
+                        raise Broken(f"{file.name} of checkpoint {checkpoint.mark} of {task} is lost\n{self}")
+
+    def _is_others(self, file: FileRecord, task: str) -> bool:
+        """Whether its plain file is that of another task, which did not know of this one."""
+        others = [checkpoint for (other, _), checkpoint in self._records.items() if other != task]
+        return not is_own(file.place) and any(file.name == each.name for other in others for each in other.files)
+
+    def _content(self, file: FileRecord, task: str) -> str | None:
         objects = self.server.objects
         places = [file.place]
         if not is_own(file.place):
-            places += [key for key in objects if key.startswith(f".osmo/{STREAM}/old/{file.digest}.")]
-        return any(place in objects and _digest(objects[place]) == file.digest for place in places)
+            olds = f"{log.folder(_stream(task), 'old')}/{file.digest}."
+            places += [key for key in objects if key.startswith(olds)]
+        bodies = (objects[place] for place in places if place in objects)
+        return next((body.decode() for body in bodies if _digest(body) == file.digest), None)
 
-    def _attempt(self, actor: Actor, line: _Line, script: list[Files], run: str, *, restore: bool, keep: int) -> None:
-        folder = self.folder / actor.name / "ckpt"
+    def _acknowledged(self, who: str, task: str, event: Committed) -> None:
+        """What a writer reports as committed is the newest checkpoint, or one that it goes back to."""
+        self.trace.append(f"{who} reports checkpoint {event.number}")
+        contents = {name: saved.record.digest for name, saved in event.saved.items()}
+        at: Checkpoint | None = self.kept(task)[-1]
+        while at is not None:
+            if at.number == event.number and {file.name: file.digest for file in at.files} == contents:
+                return
+            at = self._records.get((task, at.prev)) if at.prev is not None else None
+        raise Broken(f"what {who} reported is not in the history\n{self}")
+
+    # What they do.
+
+    def _attempt(
+        self, name: str, line: Line, script: tuple[Files, ...], task: str, *, restores: bool, keep: int, shared: bool
+    ) -> None:
+        folder = self.folder / name / "ckpt"
         folder.mkdir(parents=True)
         stop = threading.Event()
         entries = (CheckpointEntry(str(folder), line.url, 10.0, keep=keep),)
 
         def report(event: Event) -> None:
             if isinstance(event, Committed):
-                self._acknowledged(actor.name, event)
+                self._acknowledged(name, task, event)
 
-        writer = Writer(run, run, "train", 0, "here", hashlib.md5(actor.name.encode()).hexdigest()[:8])
-        settings = Settings(settle_s=0.0, at_once=1)
+        writer = Writer(f"run-{name}", f"run-{name}", task, 0, "here", hashlib.md5(name.encode()).hexdigest()[:8])
+        settings = Settings(settle_s=0.0, at_once=1, shared=shared)
         stream = Stream(entries, writer, lambda: line, report, FakeClock(), ByteBudget(2**24), settings)
         try:
             inherited = _insist(stream.claim)
             base: dict[str, str] = {}
-            if restore and inherited is not None:
-                base = {file.name: self._content(file) for file in inherited.files}
+            if restores and inherited is not None:
+                base = {file.name: self._content(file, task) or "" for file in inherited.files}
                 _become(folder, base)
-                stream.restored({name: Stat.of(os.stat(folder / name)) for name in base})
-            for number, files in enumerate(script):
-                _become(folder, {name: base.get(name, "") if text == "BASE" else text for name, text in files.items()})
-                last = number == len(script) - 1
-                trigger = Trigger.FINAL if last else Trigger.INTERVAL
-                _insist(lambda trigger=trigger: stream.cycle(entries, trigger, stop), tries=6 if last else 1)  # type: ignore[misc]
+                stream.restored({each: Stat.of(os.stat(folder / each)) for each in base})
+            for files in script[:-1]:
+                _become(folder, _look(files, base))
+                _insist(lambda: stream.cycle(entries, Trigger.INTERVAL, stop), tries=1)
+            _become(folder, _look(script[-1], base))
+            _insist(lambda: stream.cycle(entries, Trigger.FINAL, stop), tries=6)
             stream.close()
-        except Fenced:
-            self.trace.append(f"{actor.name} is fenced")
+        except Fenced as error:
+            self.trace.append(f"{name} is fenced")
+            if error.by.id == writer.id:
+                raise Broken(f"{name} is fenced by itself\n{self}") from error
         except StoreError:
-            self.trace.append(f"{actor.name} gives up")
+            self.trace.append(f"{name} gives up")
 
-    def _content(self, file: FileRecord) -> str:
-        objects = self.server.objects
-        return next(body.decode() for body in objects.values() if _digest(body) == file.digest)
-
-    def _acknowledged(self, who: str, event: Committed) -> None:
-        """What a writer reports as committed is the newest checkpoint, or one that it goes back to."""
-        self.trace.append(f"{who} reports checkpoint {event.number}")
-        contents = {name: saved.record.digest for name, saved in event.saved.items()}
-        at: Checkpoint | None = self._kept()[-1]
-        while at is not None:
-            if at.number == event.number and {file.name: file.digest for file in at.files} == contents:
+    def _restore(self, name: str, line: Line, folder: Path) -> None:
+        try:
+            found = log.checkpoints(log.Reader(_stream(TASK), 1).all(line).values())
+            if not found or restore(line, found[-1], folder, lambda _: None):
+                self.trace.append(f"{name} could not restore")
                 return
-            at = self._records.get(at.prev) if at.prev is not None else None
-        raise AssertionError(f"what {who} reported is not in the history\n{self}")
+        except OsmoError:
+            self.trace.append(f"{name} could not restore")
+            return
+        self.trace.append(f"{name} has checkpoint {found[-1].mark}")
+        if {path.name: _digest(path.read_bytes()) for path in folder.iterdir()} != {
+            file.name: file.digest for file in found[-1].files
+        }:
+            raise Broken(f"{name} restored a mixture\n{self}")
 
 
 def _insist(work: Callable[[], R], tries: int = 4) -> R | None:
@@ -399,6 +342,14 @@ def _insist(work: Callable[[], R], tries: int = 4) -> R | None:
     return None
 
 
+def _look(files: Files, base: Files) -> Files:
+    rest = base if REST in files else {}
+    return {
+        **rest,
+        **{name: base.get(name, "") if text == BASE else text for name, text in files.items() if name != REST},
+    }
+
+
 def _become(folder: Path, files: Files) -> None:
     for path in folder.iterdir():
         if path.name not in files:
@@ -409,6 +360,14 @@ def _become(folder: Path, files: Files) -> None:
             fresh = folder.parent / "fresh"
             fresh.write_text(text)
             fresh.replace(path)
+
+
+def void(_: object) -> None:
+    """What it gives is not of interest."""
+
+
+def _stream(task: str) -> str:
+    return f"{task}.ckpt"
 
 
 def _digest(body: bytes) -> str:

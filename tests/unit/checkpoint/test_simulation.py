@@ -6,48 +6,40 @@ from pathlib import Path
 
 import pytest
 
-from support.simulation import Files, World
+from support.schedules import at_random, script
+from support.simulation import World
 
-SCHEDULES = int(os.environ.get("OSMO_SIM_SCHEDULES", "12"))
+SCHEDULES = int(os.environ.get("OSMO_SIM_SCHEDULES", "8"))
 SEED = int(os.environ.get("OSMO_SIM_SEED", "0"))
-TEXTS = ("A", "B", "C", "longer", "longer still")
-
-
-def script(rng: random.Random, tag: str, *, restore: bool) -> list[Files]:
-    """What a folder of a few files looks like in turn: rewritten, swapped, renamed, gone, back again."""
-    looks: list[dict[str, str]] = [dict.fromkeys("ab", "BASE") if restore else {"a": "A", "b": f"B{tag}"}]
-    for number in range(rng.randrange(1, 4)):
-        files = dict(looks[-1])
-        for _ in range(rng.randrange(1, 3)):
-            name = rng.choice("abcd")
-            match rng.randrange(6):
-                case 0:
-                    files.pop(name, None)
-                case 1:
-                    files[name] = rng.choice(TEXTS)
-                case 2 if len(files) > 1:
-                    one, other = rng.sample(sorted(files), 2)
-                    files[one], files[other] = files[other], files[one]
-                case 3 if name in files:
-                    files[rng.choice("abcd")] = files.pop(name)
-                case _:
-                    files[name] = f"{tag}{number}"
-        looks.append(files)
-    return looks
 
 
 @pytest.mark.parametrize("create_only", [True, False], ids=["create-only", "ignored"])
 @pytest.mark.parametrize("keep", [1, 3])
 @pytest.mark.parametrize("losses", [0, 2])
-def test_no_order_of_requests_loses_a_checkpoint(tmp_path: Path, create_only: bool, keep: int, losses: int) -> None:
+def test_no_order_of_requests_loses_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create_only: bool, keep: int, losses: int
+) -> None:
     for number in range(SEED, SEED + SCHEDULES):
         rng = random.Random(f"{number} {create_only} {keep} {losses}")
-        world = World(tmp_path / str(number), keep, create_only, etag_per_write=rng.random() < 0.5)
-        world.writer("Z", script(rng, "z", restore=False))
+        relay = rng.random() < 0.3
+        world = World(
+            tmp_path / str(number),
+            keep,
+            create_only,
+            etag_per_write=rng.random() < 0.5,
+            relay=relay,
+            overnight=relay and rng.random() < 0.5,
+        )
+        monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((4, 2**23)))
+        monkeypatch.setattr("osmo.checkpoint.restore._FILES_AT_ONCE", 1)
+        more = keep + rng.choice((0, 0, 2))  # than a person wants who prunes
+        world.writer("Z", *script(rng, "z", restores=False), keep=more)
         for name in "ST"[: rng.randrange(1, 3)]:
-            restore = rng.random() < 0.6
-            world.writer(name, script(rng, name.lower(), restore=restore), restore=restore)
+            restores = rng.random() < 0.6
+            world.writer(name, *script(rng, name.lower(), restores=restores), restores=restores, keep=more)
         if rng.random() < 0.5:
             world.pruner("P", keep)
-        world.run(rng, losses, crashes=rng.randrange(2))
+        if rng.random() < 0.25:
+            world.restorer("R")
+        at_random(world, rng, losses, crashes=rng.randrange(2))
         world.end()

@@ -1,0 +1,134 @@
+"""Who is next: drawn at random, or every order there is."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from support.simulation import Broken, Files, World
+from support.turns import Actor
+
+_MOST = 3000
+_TEXTS = ("A", "B", "C", "longer", "longer still")
+
+
+def at_random(world: World, rng: random.Random, losses: int = 0, crashes: int = 0) -> None:
+    """An order that is drawn from `rng`. losses, crashes: how many requests get no answer, and how many of the actors
+    stop for ever, at most."""
+    stick = rng.choice((0.0, 0.5, 0.8, 0.95))
+    last: Actor | None = None
+    with world.running():
+        for _ in range(_MOST):
+            ready = world.ready()
+            if not ready and not world.late:
+                return
+            if world.late and (not ready or rng.random() < 0.15):
+                world.arrive(rng.randrange(len(world.late)))
+                continue
+            actor = last if last in ready and rng.random() < stick else rng.choice(ready)
+            assert actor is not None
+            assert actor.pending is not None
+            last = actor
+            if crashes and rng.random() < 0.03:
+                crashes -= 1
+                world.crash(actor, arrives=rng.random() < 0.5)
+            elif losses and actor.pending.writes and rng.random() < 0.15:
+                losses -= 1
+                world.lose(actor, arrives=rng.random() < 0.8)
+            else:
+                world.go(actor)
+        raise AssertionError(f"it does not end\n{world}")
+
+
+def script(rng: random.Random, tag: str, *, restores: bool, names: str = "abcd") -> list[Files]:
+    """What a folder of a few files looks like in turn: rewritten, swapped, renamed, gone, back again."""
+    looks: list[dict[str, str]] = [dict.fromkeys(names[:2], "BASE") if restores else {"a": "A", "b": f"B{tag}"}]
+    for number in range(rng.randrange(1, 4)):
+        files = dict(looks[-1])
+        for _ in range(rng.randrange(1, 3)):
+            name = rng.choice(names)
+            match rng.randrange(6):
+                case 0:
+                    files.pop(name, None)
+                case 1:
+                    files[name] = rng.choice(_TEXTS)
+                case 2 if len(files) > 1:
+                    one, other = rng.sample(sorted(files), 2)
+                    files[one], files[other] = files[other], files[one]
+                case 3 if name in files:
+                    files[rng.choice(names)] = files.pop(name)
+                case _:
+                    files[name] = f"{tag}{number}"
+        looks.append(files)
+    return [*looks]
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """At a step: whose turn it is (empty: that of a late request), and whether it gets no answer."""
+
+    step: int
+    who: str
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """schedules: how many were tried. broken: what the first bad one broke."""
+
+    schedules: int
+    broken: Broken | None
+
+
+def every_order(make: Callable[[], World], switches: int, losses: int = 0, *, end: bool = True) -> Explored:
+    """Each schedule with at most so many switches from one who could go on to another, and so many lost answers.
+
+    make: the same world, anew each time. end: also see what is left at the end. What a crash leaves behind is seen
+    also: it is a switch, until somebody switches back.
+    """
+    todo: list[tuple[_Move, ...]] = [()]
+    tried = 0
+    while todo:
+        moves = todo.pop()
+        world = make()
+        tried += 1
+        try:
+            others = list(_replay(world, moves, switches, losses))
+            if end:
+                world.end()
+        except Broken as error:
+            return Explored(tried, error)
+        todo += [(*moves, move) for move in others]
+    return Explored(tried, None)
+
+
+def _replay(world: World, moves: tuple[_Move, ...], switches: int, losses: int) -> Iterator[_Move]:
+    """Run it: everybody goes on until he ends, but for the moves. Yields the further moves that there could be."""
+    lost = sum(move.lost for move in moves)
+    can_switch, can_lose = len(moves) - lost < switches, lost < losses
+    planned = {move.step: move for move in moves}
+    begin = max(planned, default=-1) + 1
+    current: Actor | None = None
+    with world.running():
+        step = 0
+        while world.late or world.ready():
+            ready = world.ready()
+            if current not in ready:
+                current, free = (ready[0] if ready else None), True
+            else:
+                free = False
+            if (move := planned.get(step)) is not None:
+                current = next((actor for actor in ready if actor.name == move.who), None)
+            elif step >= begin:
+                assert current is None or current.pending is not None
+                if can_switch or free:
+                    yield from (_Move(step, each.name) for each in ready if each is not current)
+                    yield from (_Move(step, "") for _ in world.late[:1] if current is not None)
+                if can_lose and current is not None and current.pending is not None and current.pending.writes:
+                    yield _Move(step, current.name, lost=True)
+            if current is None:
+                world.arrive()
+            elif move is not None and move.lost:
+                world.lose(current)
+            else:
+                world.go(current)
+            step += 1
