@@ -188,7 +188,7 @@ class Archive:
                 tidy.abort_uploads(self.store, self.place.stream, self.place.prefix, epoch.epoch)
             else:
                 keys = tidy.after_commit(epoch.dropped, epoch.kept, given)
-                records = [self._reader.key_of(each.mark) for each in epoch.dropped]
+                records = self._reader.keys_of(each.mark for each in epoch.dropped)
                 garbage = tidy.Garbage(tuple(records), tuple(keys))
             tidy.remove(self.store, garbage, self.place.at_once)
         except StoreError:

@@ -79,9 +79,10 @@ class Reader:
             self._known = dict(sorted(self._known.items(), key=lambda item: item[1].mark))
             return self._known.copy()
 
-    def key_of(self, mark: Mark) -> str:
-        """Where a record lies that was read or added. Raises KeyError."""
-        return {record.mark: key for key, record in self._known.items()}[mark]
+    def keys_of(self, marks: Iterable[Mark]) -> list[str]:
+        """Where the records lie that were read or added; without those that somebody else has removed meanwhile."""
+        wanted = set(marks)
+        return [key for key, record in self._known.items() if record.mark in wanted]
 
     def add(self, key: str, record: Record) -> None:
         """This one was written just now."""

@@ -118,6 +118,17 @@ def test_a_person_prunes_while_the_writer_works(world: World, before: str) -> No
     assert world.contents() == {"a": "A1", "b": "A2"}
 
 
+def test_a_person_keeps_fewer_checkpoints_than_the_writer_knows_of(world: World) -> None:
+    z = world.writer("Z", {"a": "A0"}, {"a": "A1"}, {"a": "A2"}, keep=3)
+    s = world.writer("S", {"a": "B0"}, {"a": "B1"}, keep=3)
+    p = world.pruner("P", keep=1)
+    with world.running():
+        world.finish(z)
+        world.until(s, f"put {OBJECTS}")
+        world.finish(p, s)
+    assert world.contents() == {"a": "B1"}
+
+
 def test_exists_is_no_refusal_if_it_was_our_own_record(world: World) -> None:
     """A server applies a commit, answers 5xx, and says "exists" of the same request when it comes again."""
     z = world.writer("Z", {"a": "A0"}, {"a": "A1"})
