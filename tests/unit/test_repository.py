@@ -29,8 +29,9 @@ def test_a_dependency_is_locked_and_has_a_reason(package: str) -> None:
     assert re.search(rf"^\|[^|]*\b{package}\b[^|]*\|", reasons[1], re.MULTILINE)
 
 
-def test_the_lock_names_no_host_and_has_a_hash_for_everything() -> None:
-    lock = (TOP / "requirements/dev.txt").read_text()
+@pytest.mark.parametrize("path", sorted(TOP.glob("requirements/*.txt")), ids=lambda path: path.name)
+def test_a_lock_names_no_host_and_has_a_hash_for_everything(path: Path) -> None:
+    lock = path.read_text()
     assert "://" not in lock
     assert "--index" not in lock
     for requirement in re.split(r"\n(?=\w)", lock):
