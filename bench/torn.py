@@ -1,8 +1,8 @@
 """How many torn objects a tool stores while a task rewrites its files: `scripts/bench torn`.
 
 Each tool runs beside the same writer (`writer.py`): osmo with the writer as its workflow's command, the others in a
-loop with a pause, as people write it. After each round of the loop (for osmo: twice a second) and once more at the end every
-object is read at its key. An object is torn if it is not one whole generation of its file.
+loop with a pause, as people write it. After each round of the loop (for osmo: twice a second) and once more at the end
+every object is read at its key. An object is torn if it is not one whole generation of its file.
 """
 
 import argparse
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import tools, writer
-
 from support.servers import S3Server, rclone_s3, s3_client
 
 PAUSE_S = 1.0  # between two rounds; osmo's `frequency`
