@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable
 
 CONTROL = ".osmo"
+_LONGEST_PART = 255  # bytes between two slashes: as long as a file's name can be where the plain files are copied to
+_MOST_BYTES = 4  # of a character
 
 
 def key_of(prefix: str, name: str) -> str:
@@ -24,6 +26,11 @@ def reserved(prefix: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if f"{prefix}{name}/".startswith(f"{CONTROL}/")]
 
 
+def too_long(prefix: str, names: Iterable[str], room: int) -> dict[str, str]:
+    """The names whose key is too long, and why. room: how many bytes a key may have."""
+    return {name: why for name in names if (why := _too_long(key_of(prefix, name), room))}
+
+
 def doubles(names: Collection[str]) -> dict[str, str]:
     """The names whose key belongs to another name, and that name: of `a%0A` and `a<newline>` one can be stored.
 
@@ -37,6 +44,16 @@ def doubles(names: Collection[str]) -> dict[str, str]:
         if owner != name:
             lost[name] = owner
     return lost
+
+
+def _too_long(key: str, room: int) -> str:
+    if _MOST_BYTES * len(key) <= min(room, _LONGEST_PART):  # as almost all are
+        return ""
+    if (size := len(key.encode())) > room:
+        return f"its name in the store would have {size:,} bytes, {room:,} are possible"
+    if any(len(part.encode()) > _LONGEST_PART for part in key.split("/")):
+        return f"a part of its name in the store would have more than {_LONGEST_PART} bytes"
+    return ""
 
 
 def _escaped_character(char: str) -> str:

@@ -6,6 +6,7 @@ from shlex import quote
 from osmo.checkpoint import key
 from osmo.checkpoint.tree import ROOT, Scan, Stat, Tree
 from osmo.spec.checkpoint import CheckpointEntry, Matcher
+from osmo.store.keys import room
 
 
 class Source:
@@ -14,6 +15,7 @@ class Source:
     def __init__(self, entries: tuple[CheckpointEntry, ...]) -> None:
         self.entries = entries
         self.tree = Tree(entries[0].root)
+        self._room = room(entries[0].url)
         self._matchers = {entry: Matcher(entry.regex, entries[0].basename) for entry in entries}
 
     @property
@@ -33,6 +35,9 @@ class Source:
         for name in key.reserved(self.prefix, scan.files):
             del scan.files[name]
             scan.problems[ROOT if self.prefix else key.CONTROL] = "this name is osmo's own at the url"
+        for name, problem in key.too_long(self.prefix, scan.files, self._room).items():
+            del scan.files[name]
+            scan.problems[name] = problem
         for name, owner in key.doubles(scan.files).items():
             del scan.files[name]
             scan.doubles.add(name)

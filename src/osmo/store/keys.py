@@ -5,6 +5,13 @@ from osmo.errors import StoreError
 _LONGEST = 1024  # bytes of a whole key, S3's limit
 
 
+def room(url: str) -> int:
+    """How many bytes a key may have at a url: in a bucket the url's own path is a part of every key."""
+    scheme, _, rest = url.partition("://")
+    path = rest.partition("/")[2].strip("/") if scheme != "file" else ""
+    return _LONGEST - (len(path.encode()) + 1 if path else 0)
+
+
 def check_key(key: str, url: str) -> str:
     """The key itself, if every store can hold it. Else `StoreError`.
 

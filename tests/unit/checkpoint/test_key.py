@@ -4,13 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmo.checkpoint.key import doubles, escaped, key_of, reserved
-from osmo.store.keys import check_key
+from osmo.checkpoint.key import doubles, escaped, key_of, reserved, too_long
+from osmo.store.keys import check_key, room
 
 SEGMENT = st.binary(min_size=1, max_size=8).filter(lambda raw: b"/" not in raw and b"\0" not in raw)
 NAMES = st.lists(SEGMENT.filter(lambda raw: raw not in (b".", b"..")), min_size=1, max_size=3).map(
     lambda parts: os.fsdecode(b"/".join(parts))
 )
+LONG_NAMES = st.lists(
+    st.tuples(st.sampled_from(["a", "\u00fc", "\U0001f600", "\n", "\udcff"]), st.integers(1, 255)).map(
+        lambda letters: letters[0] * letters[1]
+    ),
+    min_size=1,
+    max_size=9,
+).map("/".join)
 # Few letters, so that names meet.
 CLOSE_NAMES = st.sets(st.text("a%0A\n", min_size=1, max_size=6), max_size=12)
 
@@ -78,3 +85,31 @@ def test_a_name_that_is_its_own_key_has_the_first_right_to_it(names: set[str], w
 )
 def test_keys_among_osmos_own_records_are_reserved(prefix: str, names: list[str], want: list[str]) -> None:
     assert reserved(prefix, names) == want
+
+
+URLS = st.sampled_from(["file:///" + "u" * 900, "s3://b", "s3://b/p", "s3://b/" + "u" * 900])
+
+
+@given(st.sets(LONG_NAMES, min_size=1, max_size=3), URLS, st.sampled_from(["", "ckpt/"]))
+def test_a_name_makes_a_key_that_fits_or_is_refused_before_it_is_sent(names: set[str], url: str, prefix: str) -> None:
+    refused = too_long(prefix, names, room(url))
+    for name in names:
+        key = key_of(prefix, name)
+        whole = key if url.startswith("file:") else "/".join([*url.split("/")[3:], key])
+        fits = len(whole.encode()) <= 1024 and all(len(part.encode()) <= 255 for part in key.split("/"))
+        assert (name in refused) != fits
+        assert not fits or check_key(whole, url)
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "why"),
+    [
+        ("n" * 255, 1024, ""),
+        ("n" * 85 + "/" + "\n" * 85, 1024, ""),
+        ("\n" * 86, 1024, "a part of its name in the store would have more than 255 bytes"),
+        ("\u00fc" * 12, 24, ""),
+        ("\u00fc" * 12, 23, "its name in the store would have 24 bytes, 23 are possible"),
+    ],
+)
+def test_a_name_that_is_too_long_for_a_store_is_told_why(name: str, room: int, why: str) -> None:
+    assert too_long("", [name], room) == ({name: why} if why else {})
