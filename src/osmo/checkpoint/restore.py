@@ -4,6 +4,7 @@ A record is not trusted: it may name what it likes, but nothing outside the fold
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,7 +23,8 @@ from osmo.store.base import Store
 _RANGE = 8 * MIB
 _RANGES_AHEAD = 4
 _FILES_AT_ONCE = 8
-_UNFINISHED = ".osmo-restore"
+_ZEROS = bytes(64 * 1024)
+_UNFINISHED = ".osmo-restore"  # fixed length whatever the file's name: that may be as long as a name can be
 
 
 class RestoreError(OsmoError):
@@ -67,9 +69,10 @@ def restore(
 
 
 def matches(path: Path, file: FileRecord) -> bool:
-    """Whether the local file has the content that the record says."""
+    """Whether the local file has the content that the record says. What is no regular file is not opened."""
     try:
-        if path.is_symlink() or path.stat().st_size != file.size:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
             return False
         hasher = blake3()
         with path.open("rb") as opened:
@@ -99,12 +102,12 @@ def _check_space(folder: Path, size: int) -> None:
 
 
 def _restore(store: Store, file: FileRecord, target: Path, folder: Path) -> int:
+    if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(folder)):
+        raise RestoreError(f"{target}: a link leads out of {folder}")
     if matches(target, file):
         _dress(target, file)
         return 0
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise RestoreError(f"{target}: a link leads out of {folder}")
     unfinished = target.with_name(f"{_UNFINISHED}.{file.digest[:32]}.{blake3(os.fsencode(file.name)).hexdigest()[:8]}")
     try:
         fetched = _fetch(store, file, unfinished)
@@ -126,7 +129,8 @@ def _fetch(store: Store, file: FileRecord, unfinished: Path) -> int:
         have = opened.tell()
         for data in _ranges(store, file, have):
             hasher.update(data)
-            opened.write(data)
+            _write(opened, data)
+        opened.truncate()  # to where we are, which may lie behind a hole
         if hasher.hexdigest() != file.digest or opened.tell() != file.size:
             unfinished.unlink()
             if have:  # what was left over was not what it should be: once more from the beginning
@@ -137,6 +141,17 @@ def _fetch(store: Store, file: FileRecord, unfinished: Path) -> int:
         opened.flush()
         os.fsync(opened.fileno())
     return file.size - have
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Write at the end of a file, but for blocks of zeros: they become holes, as a sparse file had them."""
+    view, start = memoryview(data), 0
+    for at in range(0, len(data), len(_ZEROS)):
+        if data.startswith(_ZEROS, at):
+            file.write(view[start:at])
+            file.seek(len(_ZEROS), os.SEEK_CUR)
+            start = at + len(_ZEROS)
+    file.write(view[start:])
 
 
 def _ranges(store: Store, file: FileRecord, start: int) -> Iterator[bytes]:

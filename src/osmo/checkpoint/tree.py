@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ROOT = "."  # the root's own name among the problems
+UNFINISHED = (".osmo-restore.", ".osmo-part.")
+"""How names begin that osmo alone gives: what a restore, or a store that is a folder, has not finished. No data."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MOST_LINKS = 40
@@ -187,7 +189,8 @@ class _Walk:
                 with os.scandir(descriptor) as found:
                     entries = list(found)  # read out, for an open listing is a descriptor, too
                 for entry in entries:
-                    self._visit(entry, descriptor, prefix + entry.name, chain)
+                    if not entry.name.startswith(UNFINISHED):
+                        self._visit(entry, descriptor, prefix + entry.name, chain)
         except OSError as error:
             _note(self._scan, prefix.rstrip("/") or ROOT, error)
         finally:

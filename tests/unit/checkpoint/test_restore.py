@@ -7,9 +7,11 @@ from blake3 import blake3
 
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import Restored, RestoreError, restore
+from osmo.checkpoint.tree import Tree
 from osmo.errors import NoRanges, OsmoError, Unavailable
 from support.memory import MemoryStore
 from support.stores import Wrapper
+from support.trees import Fifo, Link, grow
 from unit.checkpoint import records
 
 BIG = os.urandom(20 * 1024 * 1024 + 7)
@@ -121,6 +123,56 @@ def test_a_store_without_ranges_is_read_from_the_beginning(store: MemoryStore, t
     assert (tmp_path / "big").read_bytes() == BIG
 
 
+def test_what_an_interrupted_restore_left_is_no_data_of_the_next_checkpoint(store: MemoryStore, tmp_path: Path) -> None:
+    run(Breaking(store, 1), checkpoint(put(store, "big", BIG)), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    scan = Tree(str(tmp_path)).scan()
+    assert (scan.files, scan.problems) == ({}, {})
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\u00fc" * 127, os.fsdecode(b"\xff" * 255), "d" * 255 + "/" + "n" * 255])
+def test_a_name_as_long_as_a_name_can_be_comes_back(store: MemoryStore, tmp_path: Path, name: str) -> None:
+    assert run(store, checkpoint(put(store, "x", b"one", name=name)), tmp_path) == ({name: 3}, {})
+    assert (tmp_path / name).read_bytes() == b"one"
+
+
+HOLE = 3 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        bytes(HOLE),
+        bytes(HOLE) + b"end",
+        b"begin" + bytes(HOLE),
+        BIG[:100_001] + bytes(HOLE) + BIG[:77] + bytes(HOLE + 13),
+        bytes(8 * 1024 * 1024 + 1),
+    ],
+    ids=["only", "before", "behind", "between", "a range and a byte"],
+)
+def test_zeros_come_back_as_holes(store: MemoryStore, tmp_path: Path, body: bytes) -> None:
+    assert run(store, checkpoint(put(store, "a", body)), tmp_path) == ({"a": len(body)}, {})
+    assert (tmp_path / "a").read_bytes() == body
+    assert (tmp_path / "a").stat().st_blocks * 512 < 1024 * 1024
+
+
+def test_a_sparse_file_whose_restore_was_interrupted_is_whole(store: MemoryStore, tmp_path: Path) -> None:
+    body = b"begin" + bytes(15 * 1024 * 1024) + b"middle" + bytes(10 * 1024 * 1024)
+    record = checkpoint(put(store, "a", body))
+    _, failures = run(Breaking(store, 2), record, tmp_path)
+    assert failures.keys() == {"a"}
+    assert run(store, record, tmp_path)[1] == {}
+    assert (tmp_path / "a").read_bytes() == body
+
+
+def test_a_pipe_that_lies_where_an_empty_file_belongs_is_replaced_not_waited_for(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    grow(tmp_path, {"a": Fifo()})
+    assert run(store, checkpoint(put(store, "a", b"")), tmp_path)[1] == {}
+    assert (tmp_path / "a").is_file()
+
+
 def test_leftovers_that_are_wrong_are_thrown_away(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "big", BIG))
     run(Breaking(store, 1), record, tmp_path)
@@ -147,6 +199,16 @@ def test_a_link_that_leads_out_is_not_followed(store: MemoryStore, tmp_path: Pat
     _, failures = run(store, checkpoint(put(store, "sub/a", b"one")), tmp_path / "new")
     assert "leads out" in str(failures["sub/a"])
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_nothing_is_made_or_touched_behind_a_link_that_leads_out(store: MemoryStore, tmp_path: Path) -> None:
+    grow(tmp_path, {"outside/a": "one", "new/sub": Link("../outside")})
+    before = (tmp_path / "outside" / "a").stat()
+    record = checkpoint(put(store, "sub/a", b"one"), put(store, "sub/deep/b", b"two"))
+    _, failures = run(store, record, tmp_path / "new")
+    assert failures.keys() == {"sub/a", "sub/deep/b"}
+    assert (tmp_path / "outside" / "a").stat() == before
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["a"]
 
 
 def test_a_link_at_the_files_own_name_is_replaced_not_written_through(store: MemoryStore, tmp_path: Path) -> None:

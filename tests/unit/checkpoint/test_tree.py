@@ -1,10 +1,15 @@
 import os
 import socket
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from osmo.checkpoint.tree import LeadsOut, Stat, Tree
+from osmo.checkpoint.tree import LeadsOut, Scan, Stat, Tree
+from osmo.store.file import FileStore
+from osmo.store.url import parse
+from support.needs import missing
 from support.trees import Content, Fifo, Link, grow
 
 OUT = "a link that leads out of the folder"
@@ -80,6 +85,44 @@ def test_a_pipe_is_never_opened_for_that_would_wake_its_writer(tmp_path: Path, m
         with pytest.raises(OSError, match="a named pipe"), tree.open(name):
             pass
     assert set(opened) == {str(tmp_path)}
+
+
+def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
+    grow(tmp_path, {"one": "x"})
+    os.link(tmp_path / "one", tmp_path / "two")
+    assert sorted(Tree(str(tmp_path)).scan().files) == ["one", "two"]
+
+
+def test_a_device_is_a_problem_and_never_opened(tmp_path: Path) -> None:
+    try:
+        os.mknod(tmp_path / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        missing("only root may make devices")
+    tree = Tree(str(tmp_path))
+    assert tree.scan().problems == {"null": "a character device"}
+    with pytest.raises(OSError, match="a character device"), tree.open("null"):
+        pass
+
+
+def test_what_a_store_in_the_folder_is_writing_is_passed_over(tmp_path: Path) -> None:
+    grow(tmp_path, {"ckpt/a": "x"})
+    tree = Tree(str(tmp_path / "ckpt"))
+    seen: list[tuple[int, Scan]] = []
+
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        seen.append((len(os.listdir(tmp_path / "ckpt")), tree.scan()))
+
+    FileStore(parse(f"file://{tmp_path}")).put_parts("ckpt/b", parts(), part_size=4, concurrency=1)
+    ((on_disk, scan),) = seen
+    assert (on_disk, list(scan.files), scan.problems) == (2, ["a"], {})
+    assert sorted(tree.scan().files) == ["a", "b"]
+
+
+def test_only_osmos_own_unfinished_names_are_passed_over(tmp_path: Path) -> None:
+    names = {".osmo-restore.1.2": "", "d/.osmo-part.1": "", ".osmo-part.d/a": "", "d/.osmo-parts": "", "osmo-part.": ""}
+    scan = Tree(str(grow(tmp_path, names))).scan()
+    assert (sorted(scan.files), scan.problems) == (["d/.osmo-parts", "osmo-part."], {})
 
 
 def test_what_is_deeper_than_we_go_is_said(tmp_path: Path) -> None:
