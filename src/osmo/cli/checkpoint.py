@@ -12,7 +12,7 @@ from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import restore as bring_back
 from osmo.checkpoint.verify import verify as check
 from osmo.cli.main import FAILED, OK
-from osmo.cli.output import files_of, print_json, print_table
+from osmo.cli.output import files_of, plain, print_json, print_table
 from osmo.cli.settings import environment
 from osmo.errors import UsageError
 from osmo.logs.size import bytes_of
@@ -62,7 +62,7 @@ def verify(args: argparse.Namespace) -> int:
         print_json(_summary(stream, record) | {"problems": problems})
     else:
         for name, problem in problems.items():
-            print(f"{name}: {problem}")
+            print(plain(f"{name}: {problem}"))
         how = "every byte read" if args.deep else "sizes and etags compared"
         of = f"checkpoint {record.number} of {stream}: {files_of(len(record.files))}"
         print(f"{of}, {how}: {f'{files_of(len(problems))} wrong' if problems else 'all as it should be'}")
@@ -112,7 +112,7 @@ def diff(args: argparse.Namespace) -> int:
     marks = {"removed": "-", "added": "+", "changed": "~"}
     for name, change in sorted(changes.items()):
         size = (other if name in other else one)[name].size
-        print(f"{marks[change]} {name}  {bytes_of(size)}")
+        print(f"{marks[change]} {plain(name)}  {bytes_of(size)}")
     if not changes:
         print("the same files")
     return OK
@@ -133,9 +133,9 @@ def _say_restored(
     stream: str, record: Checkpoint, folder: Path, size: int, failures: dict[str, Any], old: list[str]
 ) -> None:
     for name, error in failures.items():
-        print(f"osmo: {name}: {error}", file=sys.stderr)
+        print(plain(f"osmo: {name}: {error}"), file=sys.stderr)
     for name in old:
-        print(f"{name} is of an earlier checkpoint: it was being written at the time", file=sys.stderr)
+        print(f"{plain(name)} is of an earlier checkpoint: it was being written at the time", file=sys.stderr)
     if record.unsent:
         print(f"not complete: {files_of(len(record.unsent))} did not reach the store", file=sys.stderr)
     whole = len(record.files) - len(failures)

@@ -20,11 +20,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
+        table.add_row(*(plain(cell) for cell in row))
     Console(file=sys.stdout, width=10_000, markup=False, highlight=False, emoji=False).print(table)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """What lies in a folder may have any name: nothing of it reaches the terminal as a command."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
