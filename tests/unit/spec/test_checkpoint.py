@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osmo.spec.checkpoint import CheckpointEntry, Matcher
 
@@ -36,3 +40,25 @@ def test_what_a_path_makes_of_keys(path: str, root: str, basename: str, prefix: 
 )
 def test_which_files_a_regex_takes(regex: str, relative: str, taken: bool) -> None:
     assert Matcher(regex, "ckpt")(relative) is taken
+
+
+PIECES = st.sampled_from(["a", "b", "/", "ckpt", ".", ".*", "[ab]", "(a|b)", "a?", "$", "(?=a)", "(?!a)", "(?<!b)"])
+REGEXES = st.lists(PIECES, max_size=5).map("".join)
+RELATIVES = st.text("ab/\n", min_size=1, max_size=6)
+
+
+@given(REGEXES, RELATIVES)
+def test_what_osmo_takes_is_always_taken_and_what_is_excluded_there_never(regex: str, relative: str) -> None:
+    taken = Matcher(regex, "ckpt")(relative)
+    as_osmo_does = re.match(regex, f"ckpt/{relative}") is not None
+    as_people_expect = re.match(regex, relative) is not None
+    if as_osmo_does or "(?!" in regex or "(?<!" in regex:
+        assert taken == as_osmo_does
+    else:
+        assert taken == as_people_expect
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_a_name_written_literally_takes_that_file(name: str, rest: str) -> None:
+    assert Matcher(re.escape(name), "ckpt")(name + rest)
+    assert Matcher(re.escape(f"ckpt/{name}"), "ckpt")(name + rest)

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osmo.spec.regex import repeats_in_repeats
 
@@ -16,3 +18,26 @@ def test_a_repeat_in_a_repeat_is_seen(text: str) -> None:
 )
 def test_what_ends_soon_is_not(text: str) -> None:
     assert not repeats_in_repeats(text)
+
+
+# An expression, how deep its endless repeats lie in each other.
+Regex = tuple[str, int]
+LEAVES: st.SearchStrategy[Regex] = st.sampled_from([("a", 0), ("[b+*]", 0), (r"\+", 0), ("a{2,3}", 0)])
+
+
+def _larger(inner: st.SearchStrategy[Regex]) -> st.SearchStrategy[Regex]:
+    two = st.tuples(inner, inner)
+    return st.one_of(
+        inner.flatmap(lambda one: st.sampled_from("*+").map(lambda sign: (f"({one[0]}){sign}", one[1] + 1))),
+        inner.map(lambda one: (f"(?:{one[0]})+?", one[1] + 1)),
+        inner.map(lambda one: (f"({one[0]}){{1,4}}", one[1])),
+        two.map(lambda both: (both[0][0] + both[1][0], max(both[0][1], both[1][1]))),
+        two.map(lambda both: (f"(?:{both[0][0]}|{both[1][0]})", max(both[0][1], both[1][1]))),
+        inner.map(lambda one: (f"(?={one[0]})", one[1])),
+    )
+
+
+@given(st.recursive(LEAVES, _larger, max_leaves=6))
+def test_a_repeat_in_a_repeat_is_seen_however_it_is_wrapped(regex: Regex) -> None:
+    text, depth = regex
+    assert repeats_in_repeats(text) == (depth > 1)
