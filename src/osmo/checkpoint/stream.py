@@ -297,7 +297,7 @@ class Stream:
         if not diff.same_set(saved, self._inventory.committed):
             return True
         first_last = this.last and this.meter.begun and not self._last_made
-        return this.scan.exists and (first_last or this.problems != self._problems)
+        return this.scan.exists and (first_last or this.problems.keys() != self._problems.keys())
 
     def _commit(self, this: Cycle, saved: Mapping[str, Saved]) -> None:
         files = tuple(saved[name].record for name in sorted(saved))

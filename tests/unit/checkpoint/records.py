@@ -43,6 +43,7 @@ def checkpoint(
         prev=prev,
         trigger=Trigger.INTERVAL,
         path="/ckpt",
+        folder="ckpt/",
         begun=START,
         committed=START,
         **{"spared": None, "files": (), "problems": {}} | facts,
