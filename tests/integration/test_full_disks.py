@@ -1,5 +1,6 @@
 """A disk that is full, on every side, and memory that is used up: the run goes on, and is told as it was."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import pytest
 from osmo.rundir import records
 from osmo.rundir.identity import Process
 from support.cli import BIN, Osmo, osmo_in, run_id, until
-from support.small_disks import fill, small_disk, small_memory
+from support.small_disks import crowd, fill, small_disk, small_memory
 from support.stored import Stored
 
 SIZE = 8 << 20
@@ -65,19 +66,37 @@ def test_a_run_directory_that_is_full_loses_lines_and_nothing_else(at_home: Path
     run = plain.submit(plain.task(PRINTS, checkpoint=entry("data", store.directory)))
     until(lambda: store.files() == {"data/a"}, "the first checkpoint")
     agent = records.read(plain.attempt(run).agent) or {}
-    filler = fill(at_home)
+    fill(at_home)
     (plain.directory / "go").touch()
     until(lambda: store.files() == {"data/a", "data/b"}, "the last checkpoint")
     until(lambda: store.checkpoints("main.data")[-1]["trigger"] == "final", "its record")
     assert store.checkpoints("main.data")[-1]["exit_code"] == 7
-    assert Process.read(agent).alive  # until it could say how it ended
-    assert plain.query(run)["status"] == "RUNNING"
-    filler.unlink()
+    # What was held ahead of the command's output is free now: room for the last words.
     assert plain.wait(run).returncode == 1
     [task] = plain.query(run)["tasks"]
     assert (task["status"], task["exit_code"]) == ("FAILED", 7)
     assert records.read(plain.attempt(run).agent) == agent
     assert len([record for record in store.checkpoints("main.data") if record["trigger"] == "final"]) == 1
+
+
+def test_an_agent_stays_until_it_could_say_how_it_ended(tmp_path: Path, plain: Osmo) -> None:
+    """The disk has room for bytes, but for no other file: no record can be replaced."""
+    store = Stored(plain.directory / "store")
+    with small_disk(tmp_path / "osmo-home", SIZE, files=200) as home:
+        run = plain.submit(plain.task(PRINTS, checkpoint=entry("data", store.directory)))
+        until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+        agent = records.read(plain.attempt(run).agent) or {}
+        crowded = crowd(home)
+        (plain.directory / "go").touch()
+        plain.until_logged(run, "The command failed: exit code 7")
+        assert Process.read(agent).alive
+        assert plain.query(run)["status"] == "RUNNING"
+        shutil.rmtree(crowded)
+        assert plain.wait(run).returncode == 1
+        [task] = plain.query(run)["tasks"]
+        assert (task["status"], task["exit_code"]) == ("FAILED", 7)
+        assert records.read(plain.attempt(run).agent) == agent
+        assert plain.logged(run, "a line of output")
 
 
 def test_lines_that_did_not_fit_are_counted(at_home: Path, plain: Osmo) -> None:
@@ -93,6 +112,32 @@ def test_lines_that_did_not_fit_are_counted(at_home: Path, plain: Osmo) -> None:
     assert plain.wait(run).returncode == 1
     assert plain.logged(run, "lines of this log could not be written")
     assert plain.query(run)["tasks"][0]["exit_code"] == 7
+
+
+def test_a_command_that_prints_a_lot_on_a_full_disk_ends_as_it_would(tmp_path: Path, plain: Osmo) -> None:
+    """Its output goes to a file there, and Python's print does not take "no space left" lightly."""
+    store = Stored(plain.directory / "store")
+    program = (
+        "import os, time\nos.mkdir('data'); open('data/a', 'w').write('1'); print('ready')\n"
+        "while not os.path.exists('go'): time.sleep(0.02)\n"
+        "for number in range(100_000): print(number, 'x' * 100)\n"
+        "open('data/b', 'w').write('2')"
+    )
+    with small_disk(tmp_path / "osmo-home", 80 << 20) as home:
+        command = [sys.executable, "-c", program]
+        run = plain.submit(plain.task("", command=command, checkpoint=entry("data", store.directory)))
+        until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+        filler = fill(home)
+        (plain.directory / "go").touch()
+        until(plain.attempt(run).exit.exists, "the end of the command")
+        assert plain.attempt(run).exit.read_text().strip() == "0"
+        until(lambda: store.files() == {"data/a", "data/b"}, "the last checkpoint")
+        filler.unlink()
+        assert plain.wait(run).returncode == 0
+        [said] = [line for line in plain.log(run) if "lines of this log could not be written" in line]
+        in_log = sum("x" * 100 in line for line in plain.log(run))
+        assert int(said.split("] ")[-1].split()[0]) >= 100_000 - in_log > 0
+        assert plain.attempt(run).output.stat().st_blocks * 512 < 1 << 20  # nothing is held any more
 
 
 def test_an_agent_that_dies_on_a_full_disk_leaves_the_exit_code_to_the_next(at_home: Path, plain: Osmo) -> None:

@@ -20,10 +20,10 @@ def missing(what: str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(place: Path, size: int) -> Iterator[Path]:
-    """A file system of `size` bytes at `place`."""
+def small_disk(place: Path, size: int, files: int = 10_000) -> Iterator[Path]:
+    """A file system of `size` bytes at `place`, with room for so many files."""
     place.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={files},mode=700", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
         missing("no small file systems here: mounting one needs root")
     try:
@@ -41,6 +41,16 @@ def fill(place: Path) -> Path:
                 while file.write(b"x" * size):
                     pass
     return filler
+
+
+def crowd(place: Path) -> Path:
+    """Make empty files until a file system has room for no other. The folder that they are in."""
+    folder = place / "crowd"
+    folder.mkdir()
+    with contextlib.suppress(OSError):
+        for number in range(1_000_000):
+            (folder / str(number)).touch()
+    return folder
 
 
 @contextlib.contextmanager

@@ -1,20 +1,18 @@
 """Following the command's output: from the file into the log, line by line, and out of the file again."""
 
-import ctypes
 import os
 import threading
 from typing import IO
 
 from osmo.agent.position import Position
+from osmo.agent.space import Space
 from osmo.clock import Clock
 from osmo.logs.split import Splitter
 from osmo.logs.write import LogWriter
 from osmo.rundir.paths import AttemptDir
 
 _CHUNK = 256 * 1024
-_PUNCH_EVERY = 64 * 1024
 _IDLE_S = 0.1
-_KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02  # linux/falloc.h
 
 
 class Follower(threading.Thread):
@@ -31,8 +29,6 @@ class Follower(threading.Thread):
         self._last = threading.Event()
         self._offset = 0
         self._given = 0
-        self._punched = 0
-        self._fallocate = _fallocate()
 
     def finish(self) -> None:
         """The command has ended: take what is left, then return."""
@@ -41,7 +37,8 @@ class Follower(threading.Thread):
 
     def run(self) -> None:
         with open(self._path, "r+b", buffering=0) as file:
-            self._offset = self._punched = file.seek(self._start(file.fileno()))
+            self._offset = file.seek(self._start(file.fileno()))
+            self._space = Space(file.fileno(), self._offset)
             self._given = self._offset
             while True:
                 last = self._last.is_set()
@@ -49,10 +46,12 @@ class Follower(threading.Thread):
                 while data := file.read(_CHUNK):
                     self._offset += len(data)
                     self._give(self._splitter.feed(data, self._clock.monotonic()))
-                    self._punch(file.fileno())
+                    # What is in no line yet may be needed again.
+                    self._space.take(self._offset - self._splitter.pending, self._offset)
                 self._give(self._splitter.overdue(self._clock.monotonic()))
                 if last:
                     self._give(self._splitter.end())
+                    self._space.release()
                     return
                 self._clock.wait(self._last, _IDLE_S)
 
@@ -64,7 +63,8 @@ class Follower(threading.Thread):
     def _notice_truncation(self, file: IO[bytes]) -> None:
         """`echo … > /dev/stderr` opens the file anew and empties it: go on from its beginning."""
         if os.fstat(file.fileno()).st_size < self._offset:
-            self._offset = self._punched = self._given = file.seek(0)
+            self._offset = self._given = file.seek(0)
+            self._space = Space(file.fileno(), 0)
 
     def _start(self, descriptor: int) -> int:
         """Where an agent before us stopped: where it says, or, if it could not, where the hole ends."""
@@ -74,23 +74,3 @@ class Follower(threading.Thread):
             return os.lseek(descriptor, 0, os.SEEK_DATA)
         except OSError:  # empty, or nothing but a hole
             return os.lseek(descriptor, 0, os.SEEK_END)
-
-    def _punch(self, descriptor: int) -> None:
-        done = self._offset - self._splitter.pending  # what is in no line yet may be needed again
-        whole = done - done % 4096
-        if self._fallocate is None or whole - self._punched < _PUNCH_EVERY:
-            return
-        result = self._fallocate(
-            descriptor,
-            _KEEP_SIZE_PUNCH_HOLE,
-            ctypes.c_longlong(self._punched),
-            ctypes.c_longlong(whole - self._punched),
-        )
-        if result:
-            self._fallocate = None  # not on this filesystem
-        self._punched = whole
-
-
-def _fallocate() -> "ctypes._NamedFuncPointer | None":
-    """The system call, where there is one (Linux)."""
-    return getattr(ctypes.CDLL(None), "fallocate", None)
