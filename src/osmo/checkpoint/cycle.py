@@ -11,11 +11,8 @@ from osmo.checkpoint.events import Committed
 from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
 from osmo.checkpoint.tree import Scan, Stat, hindered, vanished, why
+from osmo.checkpoint.window import OutOfTime
 from osmo.errors import FileMoved, StoreError
-
-
-class OutOfTime(StoreError):
-    """A file was on its way when the deadline came."""
 
 
 @dataclass(slots=True)
@@ -58,7 +55,7 @@ class Cycle:
         """What became of a file that was to be sent. path: where it is on this machine."""
         match result:
             case OutOfTime():
-                pass  # it is among the unsent
+                self.unsent.add(name)
             case FileMoved():
                 self.moving.add(name)
             case OSError() if not vanished(result):

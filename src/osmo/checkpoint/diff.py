@@ -67,6 +67,11 @@ def is_end_marker(name: str) -> bool:
     return _END_MARKER.match(name, name.rfind("/") + 1) is not None
 
 
+def speaks_for(marker: str, name: str) -> bool:
+    """Whether this end marker says that `name` is there, too: it lies in its folder, or beneath it."""
+    return name.startswith(marker[: marker.rfind("/") + 1]) and not is_end_marker(name)
+
+
 def batches(files: Mapping[str, Stat], *, newest_first: bool) -> list[dict[str, Stat]]:
     """The files in the order in which they should be sent, those of one batch at the same time.
 

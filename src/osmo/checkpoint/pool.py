@@ -2,17 +2,19 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from osmo.checkpoint.cycle import Cycle, OutOfTime
+from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.tree import Stat
+from osmo.checkpoint.turns import Turns
 from osmo.checkpoint.upload import Uploader
+from osmo.checkpoint.window import OutOfTime
 from osmo.clock import Clock
 from osmo.errors import AccessDenied, FileMoved, NoBucket, StoreError, Unavailable, UnknownHost
 
@@ -60,18 +62,20 @@ class Pool:
         other is. Those in flight are waited for, but not beyond the cycle's deadline: what becomes of them then is
         doubtful. known: what is in the store under these names.
         """
-        queue = _Queue(files, take)
+        turns = Turns(files, self._uploader.window, self._ended)
+        outcomes = _Outcomes(take)
 
         def work() -> None:
             try:
                 while True:
                     with self._throttle:  # before a file is taken: who waits here may find that all is over
-                        if self._ended() or (file := queue.next()) is None:
+                        if (file := turns.next()) is None:
                             return
                         name, stat = file
                         outcome = self._insist(name, stat, known[name].record if name in known else None)
                         self._fatal = self._fatal or outcome.fatal is not None
-                    queue.settle(outcome)
+                    outcomes.take(outcome)
+                    turns.settle(name)
             except BaseException:
                 self._fatal = True
                 raise
@@ -87,7 +91,11 @@ class Pool:
         for worker in workers:
             if worker.done():
                 worker.result()
-        return queue.close() if late else set()
+        if not late:
+            return turns.given_up
+        under_way, waiting = turns.unsettled
+        outcomes.close(under_way)
+        return under_way | waiting
 
     def _ended(self) -> bool:
         return self._fatal or self._cycle.hurried
@@ -121,36 +129,22 @@ class Pool:
         return now
 
 
-class _Queue:
-    """The files of one batch, and which of them are not settled yet. Safe to use from many threads."""
+class _Outcomes:
+    """Passes outcomes on until it is closed. Safe to use from many threads."""
 
-    def __init__(self, files: Mapping[str, Stat], take: Callable[[Outcome], None]) -> None:
+    def __init__(self, take: Callable[[Outcome], None]) -> None:
         self._lock = threading.Lock()
-        self._waiting = dict(reversed(list(files.items())))
-        self._under_way: set[str] = set()
         self._take = take
         self._closed = False
 
-    def next(self) -> tuple[str, Stat] | None:
-        """Another file to begin with."""
-        with self._lock:
-            if self._closed or not self._waiting:
-                return None
-            name, stat = self._waiting.popitem()
-            self._under_way.add(name)
-            return name, stat
-
-    def settle(self, outcome: Outcome) -> None:
-        """What became of one. Too late after `close`."""
+    def take(self, outcome: Outcome) -> None:
         with self._lock:
             if not self._closed:
-                self._under_way.discard(outcome.name)
                 self._take(outcome)
 
-    def close(self) -> set[str]:
-        """Stop here. Returns the files that are not settled."""
+    def close(self, under_way: Iterable[str]) -> None:
+        """What comes now is too late: these are out of time."""
         with self._lock:
             self._closed = True
-            for name in self._under_way:
+            for name in under_way:
                 self._take(Outcome(name, OutOfTime(f"{name}: no time was left"), doubtful=True))
-            return self._under_way | self._waiting.keys()

@@ -21,6 +21,7 @@ from osmo.checkpoint.source import Source
 from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.tree import ROOT, Scan, Stat
 from osmo.checkpoint.upload import Uploader
+from osmo.checkpoint.window import Window
 from osmo.clock import Clock
 from osmo.errors import StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
@@ -86,6 +87,7 @@ class Stream:
         self._device: int | None = None  # that the root was on at the last commit
         self._flow = Flow(clock)
         self._throttle = Throttle(settings.at_once, clock)
+        self._window = Window(clock, lambda: self.deadline_s)
         self._never = threading.Event()
         self._last_made = False  # a try of the last cycle has committed already
         self._fenced: Fenced | None = None
@@ -242,10 +244,6 @@ class Stream:
             return
         self._archive.look_around(self._plain, is_file=self._source.tree.is_file)
         this.meter.expect(sum(stat.size for stat in files.values()))
-        for batch in diff.batches(files, newest_first=self.deadline_s < float("inf")):
-            self._send(this, batch)
-
-    def _send(self, this: Cycle, files: dict[str, Stat]) -> None:
         pool = Pool(self._uploader(this.meter, files), self._clock, self._settings.at_once, self._throttle, this)
         outcomes: list[Outcome] = []
         try:
@@ -269,6 +267,7 @@ class Stream:
             self._budget,
             meter,
             self._flow,
+            self._window,
             epoch.names,
             epoch.next_mark.number,
             diff.by_size(known, files.values()),

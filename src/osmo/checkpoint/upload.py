@@ -15,6 +15,7 @@ from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
 from osmo.checkpoint.tree import Stat, Tree
+from osmo.checkpoint.window import Passage, Window
 from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, Unavailable
 from osmo.store.base import Store
 from osmo.store.keys import check_key
@@ -34,6 +35,7 @@ class Uploader:
     budget: ByteBudget
     meter: Meter
     flow: Flow
+    window: Window
     names: Names
     number: int
     same_size: Mapping[int, Sequence[FileRecord]]
@@ -157,26 +159,32 @@ class Uploader:
         if size <= SMALLEST_PART:
             with self.budget.taken(size):
                 body = b"".join(file.parts(SMALLEST_PART))
+                begun = self.window.begun()
                 etag = self.store.put_new(key, body) if new else self.store.put(key, body)
+                self.window.arrived(len(body), begun)
                 self.meter.sent(len(body))
                 return etag
-        how = cut(size, self.budget.total)
+        how = self.window.narrowed(cut(size, self.budget.total))
         with self.budget.taken(how.memory):
             return self._put_parts(file, key, how)
 
     def _put_parts(self, file: "_Reader", key: str, how: Cut) -> str:
         counted = 0
+        passage = Passage(self.window, how.at_once)
 
         def parts() -> Iterator[bytes]:
             nonlocal counted
             for part in file.parts(how.part_size):
+                passage.begin(len(part))
                 yield part
                 self.meter.sent(len(part))
                 counted += len(part)
                 self.flow.reached(file.name, counted)
 
         try:
-            return self.store.put_parts(key, parts(), part_size=how.part_size, concurrency=how.at_once)
+            etag = self.store.put_parts(key, parts(), part_size=how.part_size, concurrency=how.at_once)
+            passage.end()
+            return etag
         except BaseException:
             self.meter.sent(-counted)
             raise
