@@ -193,3 +193,48 @@ def test_a_spot_notice_is_a_checkpoint_at_once_and_term_before_the_time(
     record = bucket.checkpoints("main.data")[-1]
     assert record["trigger"] == "preempt"
     assert true(record, folder, bucket) == {"a", "last"}
+
+
+def test_many_uploads_at_once_do_not_hold_up_the_record_on_a_narrow_line(
+    osmo: Osmo, bucket: Stored, narrow: FaultProxy
+) -> None:
+    """None of them could be there in time. A request that is under way cannot be called back, so there are few."""
+    folder = tree(osmo, {"small": (10, 0)} | {f"f{number}": (600_000, 60) for number in range(16)})
+    run = submit(osmo, bucket, OSMO_GRACE="4s")
+    tell(osmo, run)
+    assert osmo.wait(run).returncode == 1
+    record = bucket.checkpoints("main.data")[-1]
+    assert "small" in true(record, folder, bucket)
+    assert record["trigger"] == "preempt"
+    assert not record["complete"]
+    sent = sum(each.up for each in narrow.exchanges if each.method == "PUT" and "/data/f" in each.path)
+    assert sum("/data/f" in each.path for each in narrow.exchanges) <= 2, sent
+
+
+def test_a_large_upload_is_broken_off_when_the_time_is_out(osmo: Osmo, bucket: Stored, between: FaultProxy) -> None:
+    """It goes in parts, and between two of them it can be."""
+    folder = tree(osmo, {"small": (10, 0), "large": (80 << 20, 60)})
+    run = submit(osmo, bucket, OSMO_GRACE="5s")
+    with between.fault(Fault(up=6 << 20)):
+        tell(osmo, run)
+        assert osmo.wait(run).returncode == 1
+    record = bucket.checkpoints("main.data")[-1]
+    assert true(record, folder, bucket) == {"small"}
+    assert record["unsent"] == ["large"]
+    # No part was begun after that, and the store was told.
+    assert [each.status for each in between.exchanges if each.method == "DELETE" and "uploadId" in each.path] == [204]
+
+
+def test_a_deadline_in_the_midst_of_the_last_checkpoint_puts_the_newest_first(
+    osmo: Osmo, bucket: Stored, narrow: FaultProxy
+) -> None:
+    folder = tree(osmo, {f"a-old/{number}": (300_000, 3600) for number in range(20)} | {"b-new/x": (200_000, 0)})
+    run = submit(osmo, bucket, OSMO_GRACE="8s")
+    (osmo.directory / "stop").touch()
+    osmo.until_logged(run, "The command has ended: exit code 0")
+    until(lambda: any("/a-old/" in each.path for each in narrow.exchanges), "the last checkpoint's beginning")
+    tell(osmo, run)
+    assert osmo.wait(run).returncode == 1
+    record = bucket.checkpoints("main.data")[-1]
+    assert "b-new/x" in true(record, folder, bucket)
+    assert record["unsent"]
