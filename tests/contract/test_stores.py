@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from contract.conftest import BUCKET
-from contract.store import MIB, PART, Moved, StoreContract, listed
+from contract.store import MIB, ODD_KEYS, PART, Moved, StoreContract, listed
 from osmo.errors import AccessDenied, NoBucket, NoCredentials, NotFound, StoreError, Unavailable, UnknownHost
+from osmo.store import multipart, obs
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
 from support.memory import MemoryStore
@@ -226,6 +227,12 @@ class S3Contract(StoreContract):
         raise NotImplementedError
 
     @pytest.fixture
+    def low_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As if S3's limit of a copy in one request were a byte."""
+        monkeypatch.setattr(obs, "LARGEST_COPY", 1)
+        monkeypatch.setattr(obs, "COPY_PART", PART)
+
+    @pytest.fixture
     def store(self, server: S3Server, folder: str) -> Store:
         return open_store(f"s3://{BUCKET}/odd #1/{folder}/", server.environ)
 
@@ -263,6 +270,45 @@ class S3Contract(StoreContract):
         store.put_parts("k", (Part() for _ in range(12)), part_size=PART, concurrency=2)  # type: ignore[misc]
         assert most[0] <= 2 + 1 + 1  # and the one that is being made
 
+    @pytest.mark.parametrize("key", ["k", *(key for key in ODD_KEYS if "/" not in key)])
+    def test_what_is_too_large_for_one_request_is_copied_by_parts(
+        self, store: Store, low_limits: None, key: str
+    ) -> None:
+        body = os.urandom(2 * PART + 1) if key == "k" else os.urandom(MIB)
+        store.put(key, body)
+        store.copy(key, f"to/{key}", len(body))
+        assert store.get(f"to/{key}") == body
+
+    def test_what_is_not_there_cannot_be_copied_by_parts(self, store: Store, low_limits: None) -> None:
+        store.put("k", b"old")
+        with pytest.raises(NotFound):
+            store.copy("nothing", "k", MIB)
+        assert store.get("k") == b"old"
+
+    def test_no_upload_is_left_by_a_copy(self, server: S3Server, store: Store, low_limits: None) -> None:
+        store.put("source", bytes(MIB))
+        store.copy("source", "k", MIB)
+        assert list(store.unfinished("")) == []
+
+    def test_uploads_that_nobody_ended_are_found_and_ended(
+        self, server: S3Server, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(multipart, "_PAGE", 2)
+        path = store.url.removeprefix(f"s3://{BUCKET}/")
+        begun = {f".osmo/a b+é%41#/objects/{number}": "" for number in range(5)} | {".osmo/a b+é%41#/log": "", "x": ""}
+        for key in begun:
+            answer = s3_client(server).create_multipart_upload(Bucket=BUCKET, Key=f"{path}/{key}")
+            begun[key] = answer["UploadId"]
+        objects = list(store.unfinished(".osmo/a b+é%41#/objects/"))
+        assert {each.key: each.id for each in objects} == {key: begun[key] for key in begun if "objects" in key}
+        assert all(each.begun.utcoffset() is not None for each in objects)
+        assert {each.key for each in store.unfinished("")} == set(begun)
+        for each in [*objects, objects[0]]:
+            store.abort(each)
+        assert {each.key for each in store.unfinished("")} == {".osmo/a b+é%41#/log", "x"}
+        for each in store.unfinished(""):
+            store.abort(each)
+
     def test_a_probe_of_a_store_that_works(self, server: S3Server) -> None:
         probe(f"s3://{BUCKET}", server.environ)
         probe(f"s3://{BUCKET}/not/there/yet", server.environ)
@@ -274,7 +320,10 @@ class S3Contract(StoreContract):
             lambda: store.put_new("k", b""),
             lambda: store.put_parts("k", iter((b"",)), part_size=PART, concurrency=1),
             lambda: store.get("k"),
+            lambda: store.copy("a", "k", 1),
             lambda: list(store.list("")),
+            lambda: store.folders(""),
+            store.excludes,
             lambda: probe("s3://nosuchbucket/x", server.environ),
         ):
             with pytest.raises(NoBucket) as caught:

@@ -14,7 +14,16 @@ from support.faults import CHUNK, Active, Answer, Exchange
 
 _CONTINUE_S = 1.0  # how long the server has to say 100, if it knows of `Expect` at all
 _LINGER_S = 2.0
-_CODES = {403: "AccessDenied", 404: "NoSuchKey", 409: "ConditionalRequestConflict", 503: "SlowDown"}
+_CODES = {
+    400: "InvalidRequest",
+    403: "AccessDenied",
+    404: "NoSuchKey",
+    405: "MethodNotAllowed",
+    409: "ConditionalRequestConflict",
+    412: "PreconditionFailed",
+    501: "NotImplemented",
+    503: "SlowDown",
+}
 
 
 class _Cut(Exception):

@@ -31,6 +31,8 @@ _STATUS = re.compile(r"(?:non-2xx status code: |status: )(\d{3})\b")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
 _REGION = re.compile(r"<Region>\s*([a-z0-9-]{2,32})\s*</Region>|expecting '([a-z0-9-]{2,32})'")
 _OS_ERROR = re.compile(r"Os \{\s*code: (\d+)")
+_WORD = re.compile(r"[A-Za-z.]{1,64}")
+_NO_NAME = "the host name does not resolve"
 _ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s?,)]*)\S*")
 
 _BUSY = {"SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "RequestTimeout", "InternalError", "NoSuchUpload",
@@ -79,7 +81,7 @@ def read(text: str) -> Answer:
     if "dns error" in text:
         # "Try again" is the resolver that is out of reach, not a name that does not exist.
         passing = "Temporary failure" in text or "Try again" in text
-        return Answer(unknown_host=not passing, no_answer=True, reason="the host name does not resolve")
+        return Answer(unknown_host=not passing, no_answer=True, reason=_NO_NAME)
     if "HTTP error" in first or "HttpError" in text:
         return Answer(no_answer="BadScheme" not in text, reason=_network_reason(text))
     return Answer(reason=plain(first))
@@ -169,6 +171,44 @@ def our_errors(subject: str, asked: Asked = Asked.PLAIN, *, source: str = "") ->
             raise NoRanges(f"{subject}: the server gives out no parts of objects") from error
         answer = read(str(error))
         raise error_of(answer, subject, asked, source=source) from error
+
+
+@contextlib.contextmanager
+def our_boto_errors(subject: str, asked: Asked = Asked.PLAIN, *, source: str = "") -> Iterator[None]:
+    """The same for botocore. What is one of ours already gets the subject."""
+    try:
+        yield
+    except StoreError as error:
+        raise type(error)(f"{subject}: {error}", hint=error.hint) from error
+    except Exception as error:
+        raise error_of(read_boto(error), subject, asked, source=source) from error
+
+
+def read_boto(error: Exception) -> Answer:
+    """Read one of botocore's errors."""
+    from botocore import exceptions as boto
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, boto.ClientError):
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        said = error.response.get("Error", {})
+        code = said.get("Code", "") if _WORD.fullmatch(said.get("Code", "")) else ""
+        return Answer(status, code, said.get("Region", ""), reason=" ".join(filter(None, (str(status or ""), code))))
+    why = str(error.kwargs.get("error", "")) if isinstance(error, boto.EndpointConnectionError) else ""
+    if "NameResolutionError" in why or "resolve" in why:
+        passing = "Temporary failure" in why or "Try again" in why
+        return Answer(unknown_host=not passing, no_answer=True, reason=_NO_NAME)
+    for kind, words in (
+        (boto.ConnectTimeoutError, "no answer in time"),
+        (boto.ReadTimeoutError, "no answer in time"),
+        (boto.SSLError, "the server's certificate is not trusted"),
+        (boto.EndpointConnectionError, "connection refused" if "refused" in why else "no connection"),
+        (boto.HTTPClientError, "the connection broke"),
+        (ResponseParserError, "an answer that cannot be read"),
+    ):
+        if isinstance(error, kind):
+            return Answer(no_answer=True, reason=words)
+    return Answer(reason=plain(str(error)))
 
 
 _FILE_ERRORS: dict[int, tuple[type[StoreError], str]] = {

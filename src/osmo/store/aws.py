@@ -42,6 +42,10 @@ class Place:
     def virtual_hosted(self) -> bool:
         return not self.custom and not urlsplit(self.endpoint).netloc.startswith("s3.")
 
+    def without(self, bucket: str) -> str:
+        """The endpoint without this bucket's name, for a client that puts it there itself."""
+        return self.endpoint.replace(f"//{bucket}.", "//", 1) if self.virtual_hosted else self.endpoint
+
 
 def place_of(bucket: str, environ: Mapping[str, str]) -> Place:
     """Endpoint and region of a bucket. Asks AWS for the region only if nothing names it and the endpoint is AWS's."""

@@ -118,16 +118,22 @@ def prepare(environ: Mapping[str, str]) -> None:
     lasts for days. Asks nobody."""
     if _in_environment(environ):
         return
+    session = isolated_session()
+    nobody = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "none")
+    for service in _ASKED:
+        with suppress(Exception):  # an environment that botocore cannot read is told when it is needed
+            session.create_client(service, region_name="us-east-1", **nobody).close()
+
+
+def isolated_session() -> Any:
+    """A session of botocore's that reads none of the user's files."""
     import botocore.session
 
     session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
     session.register_component("data_loader", _loader())
-    nobody = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "none")
-    for service in _ASKED:
-        with suppress(Exception):  # an environment that botocore cannot read is told when it is needed
-            session.create_client(service, region_name="us-east-1", **nobody).close()
+    return session
 
 
 @cache

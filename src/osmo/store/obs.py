@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING, TypeVar
 import obstore
 from obstore.store import S3Store
 
-from osmo.errors import AccessDenied, NoCondition, NoCredentials, NotFound, StoreError, Unavailable
-from osmo.store.answers import Asked, our_errors
+from osmo.errors import (
+    AccessDenied,
+    NoBucket,
+    NoCondition,
+    NoCopy,
+    NoCredentials,
+    NotFound,
+    StoreError,
+    Unavailable,
+    UnknownHost,
+)
+from osmo.store.answers import Asked, our_boto_errors, our_errors
 from osmo.store.aws import Place
 from osmo.store.base import Object, Unfinished
+from osmo.store.boto import BotoClients, Unloadable
 from osmo.store.clients import Clients, Purpose
 from osmo.store.condition import KNOWN, Condition
 from osmo.store.credentials import Credentials
 from osmo.store.keys import check_key, under
+from osmo.store.multipart import AT_ONCE, Multipart
 from osmo.store.parts import sending
 from osmo.store.url import StoreUrl
 
@@ -28,6 +40,8 @@ _PAGE = 1000
 _PIECE = 4 * 1024 * 1024
 _WHOLE = 60 * 250_000  # what a `get` with the shortest timeout can carry
 _COPIED_FASTER = 20  # a server copies at no less than 5 MB/s, or hangs
+LARGEST_COPY = 5 * 1024**3  # S3's limit of one request
+COPY_PART = 512 * 1024**2
 
 
 class ObsStore:
@@ -41,6 +55,7 @@ class ObsStore:
     def __init__(self, url: StoreUrl, place: Place, credentials: Credentials, clients: Clients | None = None) -> None:
         self._url, self._place, self._credentials = url, place, credentials
         self._clients = clients or Clients(url.bucket, url.path, place, credentials)
+        self._multipart = Multipart(url, BotoClients(url.bucket, place, credentials, AT_ONCE))
 
     @property
     def url(self) -> str:
@@ -122,9 +137,12 @@ class ObsStore:
         return tuple(sorted(path.rpartition("/")[2] for path in found["common_prefixes"]))
 
     def copy(self, source: str, key: str, size: int) -> None:
-        """See `Store`. One request."""
+        """See `Store`. One request; above 5 GiB by parts, and in one request where there are no such."""
         self._subject(source)
-        self._ask(
+        if size > LARGEST_COPY:
+            with contextlib.suppress(NoCopy, Unloadable):
+                return self._copy_by_parts(source, key)
+        return self._ask(
             lambda client: obstore.copy(client, source, key), Purpose.WRITE, size // _COPIED_FASTER, key, Asked.COPY
         )
 
@@ -137,11 +155,28 @@ class ObsStore:
     def excludes(self) -> bool:
         return KNOWN.of(self._bucket, self) is Condition.KEPT
 
-    def unfinished(self, prefix: str) -> Iterator[Unfinished]:  # noqa: ARG002
-        return iter(())
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """See `Store`. None as well for those who may not list them (s3:ListBucketMultipartUploads)."""
+        folder = under(prefix, self.url)
+        with _hygiene(), self._asking_boto(folder):
+            yield from self._multipart.unfinished(folder)
 
     def abort(self, upload: Unfinished) -> None:
-        pass
+        """See `Store`. Nothing happens for those who may not (s3:AbortMultipartUpload)."""
+        with _hygiene(), self._asking_boto(""):
+            self._multipart.abort(upload)
+
+    def _copy_by_parts(self, source: str, key: str) -> None:
+        found = self.head(source)
+        with self._asking_boto(key, Asked.COPY):
+            self._multipart.copy(found, key, COPY_PART, COPY_PART // _COPIED_FASTER)
+
+    @contextlib.contextmanager
+    def _asking_boto(self, key: str, asked: Asked = Asked.PLAIN) -> Iterator[None]:
+        """Inside the block botocore is asked. Every error of it comes out as ours."""
+        subject = self._subject(key)
+        with self._renewing(subject), our_boto_errors(subject, asked, source=self._credentials.source):
+            yield
 
     @property
     def _bucket(self) -> tuple[str, str]:
@@ -191,6 +226,17 @@ class ObsStore:
         except (Unavailable, AccessDenied):
             return completed  # it is stored; at worst it is sent once more
         return found.etag if found.size == size else completed
+
+
+@contextlib.contextmanager
+def _hygiene() -> Iterator[None]:
+    """Inside the block is what may as well not be done: a server that refuses it is no error, one out of reach is."""
+    try:
+        yield
+    except (Unavailable, UnknownHost, NoBucket, NoCredentials):
+        raise
+    except StoreError:
+        return
 
 
 def _get(client: S3Store, *, key: str, at_most: int) -> tuple[int, bytes | None]:
