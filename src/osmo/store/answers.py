@@ -195,7 +195,7 @@ def read_boto(error: Exception) -> Answer:
         code = said.get("Code", "") if _WORD.fullmatch(said.get("Code", "")) else ""
         return Answer(status, code, said.get("Region", ""), reason=" ".join(filter(None, (str(status or ""), code))))
     why = str(error.kwargs.get("error", "")) if isinstance(error, boto.EndpointConnectionError) else ""
-    if "NameResolutionError" in why or "resolve" in why:
+    if "resolve" in why:
         passing = "Temporary failure" in why or "Try again" in why
         return Answer(unknown_host=not passing, no_answer=True, reason=_NO_NAME)
     for kind, words in (
