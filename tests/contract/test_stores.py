@@ -17,12 +17,21 @@ from osmo.store.base import Store
 from osmo.store.open import open_store, probe
 from support.memory import MemoryStore
 from support.servers import NO_METADATA, S3Server, free_port, rclone_s3, s3_client, silent_server
+from support.stores import Overwriting
 
 
 class TestMemory(StoreContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
+
+
+class TestOverwriting(StoreContract):
+    create_only = False
+
+    @pytest.fixture
+    def store(self) -> Store:
+        return Overwriting(MemoryStore())
 
 
 class TestFile(StoreContract):

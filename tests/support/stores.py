@@ -1,5 +1,6 @@
 """Stores that behave, and sometimes do not: each wraps another store."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -198,3 +199,78 @@ def is_record(request: Request) -> bool:
 def is_content(request: Request) -> bool:
     """Whether it sends the content of a file."""
     return request.method in ("put", "put_new", "put_parts") and not is_record(request)
+
+
+class Late(_Asking):
+    """Holds the `number`-th of the writes that `which` picks back. Its caller is told at once that there was no answer.
+
+    `apply` lets it reach the store, when its caller is long gone.
+    """
+
+    def __init__(self, inner: Store, number: int = 1, which: Callable[[Request], bool] = lambda _: True) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self._to_come = number
+        self._which = which
+        self._held: Callable[[], str] | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self._held is not None
+
+    def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+        sent = tuple(parts)  # they are on their way before anybody knows whether an answer comes
+        return super().put_parts(key, sent, part_size=part_size, concurrency=concurrency)
+
+    def apply(self) -> None:
+        """What the store says to it, nobody hears."""
+        held, self._held = self._held, None
+        assert held is not None, "nothing is held back"
+        with contextlib.suppress(StoreError):
+            held()
+
+    def _asked(self, method: str, key: str, write: Callable[[], str]) -> str:
+        with self._lock:
+            if self._which(Request(method, key)):
+                self._to_come -= 1
+                if self._to_come == 0:
+                    self._held = write
+                    raise Unavailable(f"{key}: no answer, for a test")
+        return super()._asked(method, key, write)
+
+
+class Killed(BaseException):
+    """The process ended here, for a test."""
+
+
+class Killing(_Asking):
+    """Ends its caller at the `number`-th request: before it is made, or (a write) after it was applied.
+
+    Whatever is asked from then on meets the same end.
+    """
+
+    def __init__(self, inner: Store, number: int, *, after: bool = False) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self._left = number - (0 if after else 1)
+
+    def _before(self, request: Request) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left < 0:
+                raise Killed(f"before {request}")
+
+    def _after(self, request: Request) -> None:
+        with self._lock:
+            if self._left <= 0:
+                raise Killed(f"after {request}")
+
+
+class Overwriting(Wrapper):
+    """A server that ignores the condition of `put_new`."""
+
+    def put_new(self, key: str, body: bytes) -> str:
+        return self.inner.put(key, body)
+
+    def excludes(self) -> bool:
+        return False

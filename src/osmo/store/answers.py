@@ -208,7 +208,7 @@ def read_boto(error: Exception) -> Answer:
     ):
         if isinstance(error, kind):
             return Answer(no_answer=True, reason=words)
-    return Answer(reason=plain(str(error)))
+    return Answer(reason=plain(" ".join(str(error).split())))
 
 
 _FILE_ERRORS: dict[int, tuple[type[StoreError], str]] = {

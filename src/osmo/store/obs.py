@@ -169,7 +169,7 @@ class ObsStore:
     def _copy_by_parts(self, source: str, key: str) -> None:
         found = self.head(source)
         with self._asking_boto(key, Asked.COPY):
-            self._multipart.copy(found, key, COPY_PART, COPY_PART // _COPIED_FASTER)
+            self._multipart.copy(found, key, COPY_PART, _COPIED_FASTER)
 
     @contextlib.contextmanager
     def _asking_boto(self, key: str, asked: Asked = Asked.PLAIN) -> Iterator[None]:

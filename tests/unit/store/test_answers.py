@@ -3,18 +3,22 @@
 import errno
 
 import pytest
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from osmo.errors import (
     AccessDenied,
     AlreadyExists,
     NoBucket,
+    NoCondition,
+    NoCopy,
     NoCredentials,
     NotFound,
     StoreError,
     Unavailable,
     UnknownHost,
 )
-from osmo.store.answers import Asked, error_of, our_file_errors, plain, read
+from osmo.store.answers import Asked, error_of, our_boto_errors, our_file_errors, plain, read
 
 SERVED = "Generic S3 error: Error performing {method} http://127.0.0.1:18081/bucket/a in 1.1ms - Server returned non-2xx status code: {status}: {body}\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Status {{\n        status: {number},"  # fmt: skip  # noqa: E501
 UNSENT = "Generic S3 error: Error performing PUT http://{host}/bkt/a in 263.866µs - HTTP error: error sending request\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Http(\n        HttpError {{\n            kind: {kind},\n            source: reqwest::Error {{ {why} }}"  # fmt: skip  # noqa: E501
@@ -103,6 +107,57 @@ def test_what_a_server_said(text: str, kind: type[StoreError], words: str) -> No
 def test_only_a_412_of_a_create_only_request_says_that_it_exists() -> None:
     assert type(error_of(read(served(412)), "s", Asked.CREATE)) is AlreadyExists
     assert type(error_of(read(served(409)), "s", Asked.CREATE)) is Unavailable
+
+
+@pytest.mark.parametrize("status", [400, 405, 413, 501])
+def test_a_refusal_of_the_form_depends_on_what_was_asked(status: int) -> None:
+    kinds = {asked: type(error_of(read(served(status)), "s", asked)) for asked in Asked}
+    assert kinds == {Asked.PLAIN: StoreError, Asked.CREATE: NoCondition, Asked.COPY: NoCopy}
+
+
+def test_a_copy_whose_source_changed_may_work_later() -> None:
+    assert type(error_of(read(served(412)), "s", Asked.COPY)) is Unavailable
+
+
+def answered(status: int, code: str) -> boto.ClientError:
+    said = {"Error": {"Code": code, "Message": "secret"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return boto.ClientError(said, "UploadPartCopy")
+
+
+def unconnected(why: str) -> boto.EndpointConnectionError:
+    return boto.EndpointConnectionError(endpoint_url="http://me:secret@host/", error=why)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (answered(403, "AccessDenied"), AccessDenied, "403 AccessDenied"),
+        (answered(404, "NoSuchKey"), NotFound, "404 NoSuchKey"),
+        (answered(404, "NoSuchBucket"), NoBucket, "404 NoSuchBucket"),
+        (answered(404, "404"), NotFound, "404"),
+        (answered(500, "<b>secret</b>"), Unavailable, "500"),
+        (answered(503, "SlowDown"), Unavailable, "503 SlowDown"),
+        (answered(501, "NotImplemented"), StoreError, "501 NotImplemented"),
+        (unconnected("[Errno 111] Connection refused"), Unavailable, "connection refused"),
+        (unconnected("Failed to resolve 'h' ([Errno -2] Name or service not known)"), UnknownHost, "does not resolve"),
+        (unconnected("Failed to resolve 'h' ([Errno -3] Temporary failure in name"), Unavailable, "does not resolve"),
+        (boto.ConnectTimeoutError(endpoint_url="http://me:secret@h"), Unavailable, "no answer in time"),
+        (boto.ReadTimeoutError(endpoint_url="http://me:secret@h"), Unavailable, "no answer in time"),
+        (boto.ConnectionClosedError(endpoint_url="http://me:secret@h"), Unavailable, "the connection broke"),
+        (boto.SSLError(endpoint_url="http://h", error="secret"), Unavailable, "certificate is not trusted"),
+        (ResponseParserError("<secret>"), Unavailable, "an answer that cannot be read"),
+        (boto.ParamValidationError(report="odd"), StoreError, "odd"),
+        (NoCredentials("none found", hint="Look."), NoCredentials, "none found"),
+    ],
+)
+def test_what_botocore_said(error: Exception, kind: type[StoreError], words: str) -> None:
+    with pytest.raises(StoreError) as caught, our_boto_errors("s3://b/k"):
+        raise error
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith("s3://b/k: ")
+    assert str(caught.value).endswith(words)
+    assert "secret" not in str(caught.value)
+    assert caught.value.hint == (error.hint if isinstance(error, StoreError) else kind.hint)
 
 
 def test_the_source_of_the_credentials_is_named_when_they_are_refused() -> None:

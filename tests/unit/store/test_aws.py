@@ -68,7 +68,14 @@ def test_where_a_bucket_is_reached(home: str, environ: dict[str, str], want: Pla
 )
 def test_the_address_of_a_bucket_at_aws(bucket: str, region: str, want: str, virtual: bool) -> None:
     assert aws_endpoint(bucket, region) == want
-    assert Place(want, region, custom=False).virtual_hosted is virtual
+    place = Place(want, region, custom=False)
+    assert place.virtual_hosted is virtual
+    assert place.without(bucket) == (want.replace(f"//{bucket}.", "//") if virtual else want)
+
+
+def test_a_bucket_is_not_cut_out_of_an_endpoint_of_ones_own() -> None:
+    place = Place("http://minio.example:9000", "us-east-1", custom=True)
+    assert place.without("minio") == "http://minio.example:9000"
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:9000", "nonsense", "s3://x", "http://", "http://h:port", "http://a b"])
