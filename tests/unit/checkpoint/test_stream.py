@@ -215,7 +215,9 @@ def test_a_name_that_no_store_takes_costs_only_itself(rig: Rig) -> None:
 
 
 def test_the_last_cycle_is_not_done_while_the_store_refuses_a_file(rig: Rig) -> None:
-    rig.wrap = lambda store: Flaky(store, 99, lambda asked: asked.method == "put" or asked.key.endswith("/bad"), StoreError)
+    rig.wrap = lambda store: Flaky(
+        store, 99, lambda asked: asked.method == "put" or asked.key.endswith("/bad"), StoreError
+    )
     rig.grow({"bad": "x", "a": "1"})
     for _ in range(2):  # tried again: the others are in a checkpoint meanwhile, and in one only
         with pytest.raises(StoreError, match="refused for a test"):

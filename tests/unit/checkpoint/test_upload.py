@@ -15,6 +15,7 @@ from osmo.checkpoint.names import Names
 from osmo.checkpoint.parts import MIB
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.checkpoint.upload import Uploader
+from osmo.checkpoint.window import Window
 from osmo.errors import FileMoved, NoCopy, StoreError, Unavailable
 from osmo.store.base import Store
 from support.clock import FakeClock
@@ -50,6 +51,7 @@ class Sending:
             ByteBudget(24 * MIB),
             self.meter,
             self.flow,
+            Window(FakeClock(), lambda: float("inf")),
             self.names,
             7,
             by_size(self.base, [self.stat(path.name) for path in self.folder.iterdir()]),
