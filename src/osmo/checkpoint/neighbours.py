@@ -28,7 +28,7 @@ def long_ago(slots: list[log.Slot], claim: int) -> bool:
 def shares(store: Store, stream: str, prefix: str) -> bool:
     """Whether another stream at the url has plain files where this one has. Asked when one's own claim is there, of two
     at least the later one sees the other. Raises StoreError."""
-    return any(name != escaped(stream) and _overlap(prefix, _prefix(store, name)) for name in store.folders(CONTROL))
+    return any(name != escaped(stream) and overlap(prefix, _prefix(store, name)) for name in store.folders(CONTROL))
 
 
 def _prefix(store: Store, stream: str) -> str:
@@ -37,5 +37,6 @@ def _prefix(store: Store, stream: str) -> str:
     return log.read(store, newest.key).prefix if newest is not None else ""
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether two streams with these prefixes can have plain files of the same key."""
     return one == other or not one or not other

@@ -23,7 +23,7 @@ from osmo.store.open import open_store
 
 def list_checkpoints(args: argparse.Namespace) -> int:
     """The checkpoints of each stream, the newest first."""
-    store = _store(args.url)
+    store = store_of(args.url)
     found = [
         (stream, checkpoint)
         for stream in history.streams(store)
@@ -41,7 +41,7 @@ def list_checkpoints(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """One checkpoint and its files."""
-    stream, record = _chosen(_store(args.url), args)
+    stream, record = _chosen(store_of(args.url), args)
     if args.format == "json":
         print_json(_summary(stream, record) | {"files": [_file(file) for file in record.files]})
         return OK
@@ -54,7 +54,7 @@ def show(args: argparse.Namespace) -> int:
 
 def verify(args: argparse.Namespace) -> int:
     """Compare a checkpoint's record with what lies in the store."""
-    store = _store(args.url)
+    store = store_of(args.url)
     stream, record = _chosen(store, args)
     with _progress("Verifying", len(record.files)) as step:
         problems = check(store, record, deep=args.deep, report=lambda _: step())
@@ -71,7 +71,7 @@ def verify(args: argparse.Namespace) -> int:
 
 def restore(args: argparse.Namespace) -> int:
     """Bring a checkpoint back into a folder."""
-    store = _store(args.url)
+    store = store_of(args.url)
     stream, record = _chosen(store, args)
     folder = Path(args.folder)
     if folder.exists() and not folder.is_dir():
@@ -96,7 +96,7 @@ def restore(args: argparse.Namespace) -> int:
 
 def diff(args: argparse.Namespace) -> int:
     """What changed from one checkpoint to another."""
-    store = _store(args.url)
+    store = store_of(args.url)
     one, other = (
         {file.name: file for file in history.find(store, args.stream, number)[1].files}
         for number in (args.number, args.other)
@@ -118,7 +118,8 @@ def diff(args: argparse.Namespace) -> int:
     return OK
 
 
-def _store(url: str) -> Store:
+def store_of(url: str) -> Store:
+    """Raises UsageError if it is no url of a store."""
     try:
         return open_store(urls.checked(url), environment())
     except ValueError as error:

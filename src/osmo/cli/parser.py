@@ -139,6 +139,18 @@ def _checkpoint(commands: Any) -> None:
     _stream(restore)
     _formats(restore)
 
+    prune = _command(commands, "prune", "upkeep", "prune", "remove all checkpoints but the newest")
+    prune.add_argument("--keep", type=_at_least_one, required=True, metavar="N", help="how many stay, of each stream")
+    prune.add_argument("--mirror", action="store_true", help="remove plain files, too, that are in no checkpoint")
+    prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    prune.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    mirror = _command(commands, "mirror", "upkeep", "mirror", "bring plain files up to the newest checkpoint")
+    for command in (prune, mirror):
+        _url(command)
+        command.add_argument("--force", action="store_true", help="even if a run may still be writing there")
+        _stream(command)
+        _formats(command)
+
     diff = _command(commands, "diff", "checkpoint", "diff", "show what changed from one checkpoint to another")
     _url(diff)
     diff.add_argument("number", metavar="N", type=_count)
@@ -196,6 +208,12 @@ def _formats(parser: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines or rows")
+    return int(text)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of checkpoints: 1 or more")
     return int(text)
 
 
