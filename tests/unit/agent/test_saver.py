@@ -5,8 +5,9 @@ from typing import cast
 import pytest
 
 from osmo.agent.saver import Last, Saver
+from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Failed
-from osmo.checkpoint.manifest import Trigger
+from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.stream import Stream
 from osmo.errors import StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
@@ -26,16 +27,23 @@ class Cycles:
         self._outcomes = list(outcomes) or [False]
         self.takes_s = 0.0
         self.made: list[tuple[float, tuple[str, ...], Trigger]] = []
+        self.closed = 0
+        self.another = threading.Event()  # a cycle was made
 
     def cycle(
         self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event, *, exit_code: int | None = None
     ) -> bool:
         self.made.append((self._clock.monotonic() - 1000.0, tuple(entry.regex for entry in due), trigger))
+        self.another.set()
         self._clock.advance(self.takes_s)
         outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def close(self) -> None:
+        self.closed += 1
+        raise Unavailable("whoever comes next can do without it")
 
 
 class Saving:
@@ -67,7 +75,7 @@ def test_the_first_cycle_comes_a_frequency_after_the_start_and_the_last_one_at_t
     saving = Saving()
     assert saving.run(35.0) == [10.0, 20.0, 30.0, 40.0]
     assert [trigger for _, _, trigger in saving.cycles.made].count(Trigger.FINAL) == 1
-    assert saving.done == 1
+    assert (saving.done, saving.cycles.closed) == (1, 1)
 
 
 def test_the_wait_begins_when_a_cycle_has_ended() -> None:
@@ -121,6 +129,20 @@ def test_the_last_cycle_is_tried_until_it_is_durable(monkeypatch: pytest.MonkeyP
         (at, Trigger.PREEMPT) for at in (0, 5, 15, 30, 45, 60, 75)
     ]
     assert (len(saving.failed), saving.done) == (6, 1)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_stream_that_is_another_writers_gets_no_further_cycle(before: int) -> None:
+    saving = Saving(*[False] * before, Fenced(Writer("uuid-2", "run-2", "train", 0, "there", "0b")))
+    made = [Trigger.INTERVAL] * (before + 1)
+    thread = threading.Thread(target=saving.saver.run)
+    thread.start()
+    while len(saving.cycles.made) < len(made):
+        saving.cycles.another.wait(10.0)
+    saving.saver.finish(Last(Trigger.FINAL, 0))
+    thread.join(10.0)
+    assert [trigger for _, _, trigger in saving.cycles.made] == [*made, Trigger.FINAL]
+    assert (saving.failed, saving.done) == ([], 1)
 
 
 def test_after_stop_nothing_is_begun_before_the_last_cycle() -> None:

@@ -132,6 +132,7 @@ records = st.one_of(
         spared=st.none() | marks,
         trigger=st.sampled_from(Trigger),
         path=names,
+        folder=names,
         begun=times,
         committed=times,
         files=st.lists(files, max_size=3).map(tuple),
