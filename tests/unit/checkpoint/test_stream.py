@@ -610,6 +610,14 @@ def test_a_file_that_the_store_refuses_costs_no_other(rig: Rig) -> None:
     assert (rig.names, list(rig.newest["problems"])) == (["a"], ["b"])
 
 
+def test_a_file_that_the_store_refuses_every_time_makes_one_checkpoint(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.wrap = lambda store: Flaky(store, 99, failing("ckpt/b"), StoreError)
+    rig.cycle()
+    assert writes(rig.cycle()) == writes(rig.cycle()) == []
+    assert list(rig.unchanged.problems) == ["b"]
+
+
 def test_an_upload_without_an_answer_costs_nothing_of_what_is_committed(rig: Rig) -> None:
     """It may still arrive: the earlier content stays where it is, and stays in the checkpoint."""
     rig.grow({"a": "old", "b": "1"})
