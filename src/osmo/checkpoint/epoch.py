@@ -114,7 +114,9 @@ class Epoch:
     def check(self, store: Store) -> None:
         """Raises Fenced if somebody else has claimed the stream since."""
         mine = self.number if self.exclusive else self.epoch
-        above = [slot for slot in log.slots(store, self.place.stream) if self._rank(slot) > mine]
+        open_key = self._offer.key if self._offer is not None else ""  # one's own, if it got through
+        slots = log.slots(store, self.place.stream)
+        above = [slot for slot in slots if self._rank(slot) > mine and slot.key != open_key]
         if above:  # the first of them is a claim, and claims are never removed
             raise Fenced(log.read(store, min(above, key=lambda slot: slot.number).key).writer)
 
@@ -159,7 +161,8 @@ class Epoch:
             and not shares(store, self.place.stream, self.place.prefix)
         )
         if self.base is not None and not self.exclusive:  # so that what the former owner still writes counts as older
-            self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark))
+            behind = tuple(sorted(self.behind))
+            self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark, behind=behind))
 
     def _make(self, store: Store, record: Record, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         key = log.log_key(self.place.stream, record.mark, self.writer.id, exclusive=self.exclusive)
