@@ -103,8 +103,10 @@ def test_a_record_that_is_gone_is_forgotten(memory: MemoryStore) -> None:
     reader = log.Reader(STREAM)
     put(memory, claim(1), checkpoint(2), checkpoint(3))
     reader.all(memory)
-    memory.delete(f"{log.folder(STREAM, 'log')}/00000002.json")
+    assert reader.keys_of([Mark(1, 2), Mark(1, 9)]) == [f".osmo/{STREAM}/log/00000002.json"]
+    memory.delete(f".osmo/{STREAM}/log/00000002.json")
     assert [record.mark.number for record in reader.all(memory).values()] == [1, 3]
+    assert reader.keys_of([Mark(1, 2), Mark(1, 3)]) == [f".osmo/{STREAM}/log/00000003.json"]
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
