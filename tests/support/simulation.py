@@ -269,7 +269,7 @@ class World:
         """What a writer reports as committed is the newest checkpoint, or one that it goes back to."""
         self.trace.append(f"{who} reports checkpoint {event.number}")
         contents = {name: saved.record.digest for name, saved in event.saved.items()}
-        at: Checkpoint | None = self.kept(task)[-1]
+        at = next(reversed(self.kept(task)), None)
         while at is not None:
             if at.number == event.number and {file.name: file.digest for file in at.files} == contents:
                 return

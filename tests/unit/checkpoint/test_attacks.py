@@ -183,3 +183,13 @@ def test_two_who_take_over_at_the_same_time_where_create_only_is_ignored(tmp_pat
         world.finish(t, s)
     assert "S is fenced" in world.trace
     assert world.contents() == {"a": "T1"}
+
+
+def test_a_plain_file_that_another_task_overwrites_while_the_server_copies_it_is_sent(world: World) -> None:
+    z = world.writer("Z", {"a": "A0"}, {"b": "A0"}, task="train0")
+    y = world.writer("Y", {"a": "of Y"}, task="train1")
+    with world.running():
+        world.until(z, "copy ckpt/a to")
+        world.finish(y, z)
+    assert world.contents(task="train0") == {"b": "A0"}
+    assert world.contents(task="train1") == {"a": "of Y"}
