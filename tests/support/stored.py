@@ -18,11 +18,12 @@ class Stored:
         return {key for key in self._keys() if ".osmo" not in key.split("/")}
 
     def checkpoints(self, stream: str) -> list[dict[str, Any]]:
-        """The records of a stream, oldest first."""
+        """The checkpoints of a stream, oldest first."""
         folder = self.directory / ".osmo" / stream / "log"
         if not folder.exists():
             return []
-        return [_record(path) for path in sorted(folder.iterdir()) if path.name.partition(".")[0].isdecimal()]
+        records = [_record(path) for path in sorted(folder.iterdir()) if path.name.partition(".")[0].isdecimal()]
+        return [record for record in records if record["kind"] == "checkpoint"]
 
     def beneath(self, folder: str) -> "Stored":
         return Stored(self.directory / folder)

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from osmo.checkpoint.names import Names
 from osmo.checkpoint.parts import MIB
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.checkpoint.upload import Uploader
-from osmo.checkpoint.window import Window
+from osmo.checkpoint.window import OutOfTime, Window
 from osmo.errors import FileMoved, NoCopy, StoreError, Unavailable
 from osmo.store.base import Store
 from support.clock import FakeClock
@@ -33,6 +33,7 @@ class Sending:
         self.events: list[Event] = []
         self.meter = Meter(self.events.append, self.clock)
         self.flow = Flow(self.clock)
+        self.deadline = float("inf")
         self.tree = Tree(str(folder))
         self.names = Names("t.ckpt", 3)
         self.names.alone = True
@@ -51,7 +52,7 @@ class Sending:
             ByteBudget(24 * MIB),
             self.meter,
             self.flow,
-            Window(FakeClock(), lambda: float("inf")),
+            Window(self.clock, lambda: self.deadline),
             self.names,
             7,
             by_size(self.base, [self.stat(path.name) for path in self.folder.iterdir()]),
@@ -296,3 +297,25 @@ def test_a_torn_file_is_sent_again_even_if_it_has_the_digest(sending: Sending) -
     sending.asked.take()
     sending.upload("a", replace(known, torn_possible=True))
     assert sending.asked.take() == [("put", OBJECT)]
+
+
+def test_when_time_is_out_a_large_file_is_broken_off_between_two_parts(sending: Sending) -> None:
+    grow(sending.folder, {"a": os.urandom(40 * MIB)})
+    asked: list[None] = []
+
+    class Slow(Wrapper):
+        def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+            def slowly() -> Iterator[bytes]:
+                for part in parts:
+                    asked.append(None)
+                    if len(asked) == 2:
+                        sending.deadline = sending.clock.monotonic()
+                    yield part
+
+            return super().put_parts(key, slowly(), part_size=part_size, concurrency=concurrency)
+
+    with pytest.raises(OutOfTime):
+        sending.uploader(Slow(sending.memory))("a", sending.stat("a"), None)
+    assert len(asked) == 2
+    assert sending.memory.objects == {}
+    assert sending.meter.size == 0
