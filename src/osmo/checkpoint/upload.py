@@ -100,8 +100,8 @@ class Uploader:
     def _reached(self, twin: FileRecord, name: str) -> tuple[str, str] | None:
         """Where the content of `twin` can be named from by another file too, and its etag there.
 
-        A plain file belongs to its own name alone, so the server copies it. Only afterwards it is asked whether that was
-        what the record says: another stream may write there at any time.
+        A plain file belongs to its own name alone, so the server copies it. Only afterwards it is asked whether that
+        was what the record says: another stream may write there at any time.
         """
         if twin.name == name or is_own(twin.place):
             return twin.place, twin.etag
