@@ -60,8 +60,6 @@ class BotoClients:
             s3={"addressing_style": "virtual" if place.virtual_hosted else "path"},
             request_checksum_calculation="when_required",  # many servers refuse the newer headers
             response_checksum_validation="when_required",
-            use_dualstack_endpoint=False,
-            use_fips_endpoint=False,
         )
         endpoint = place.without(self._bucket)
         return self._session.create_client("s3", endpoint_url=endpoint, config=config, verify=_trusted(place))
