@@ -169,9 +169,9 @@ class Archive:
     def follow(self, resend: Resend, hurried: Callable[[], bool]) -> StoreError | None:
         """Bring the plain files up to the base. Why that could not be done, if it could not. Raises Fenced."""
         if self._mirror is None:
-            self._mirror = Mirror(self.epoch, resend, self.place.at_once)
+            self._mirror = Mirror(self.epoch, self.place.at_once)
         try:
-            return self._mirror.follow(self.store, hurried)
+            return self._mirror.follow(self.store, resend, hurried)
         except Fenced:
             raise
         except StoreError as error:

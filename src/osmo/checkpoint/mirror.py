@@ -18,22 +18,18 @@ Resend = Callable[[FileRecord, str], bool]
 
 
 class Mirror:
-    """Brings plain files up to the base of one epoch. For one thread.
+    """Brings plain files up to the base of one epoch. For one thread. at_once: requests at a time."""
 
-    resend: sends a local file to a key, if it still is what the record says; whether it was. at_once: requests at a
-    time.
-    """
-
-    def __init__(self, epoch: Epoch, resend: Resend, at_once: int) -> None:
+    def __init__(self, epoch: Epoch, at_once: int) -> None:
         self._epoch = epoch
-        self._resend = resend
         self._at_once = at_once
         self._preserved: set[tuple[str, str]] = set()  # (key, digest)
 
-    def follow(self, store: Store, hurried: Callable[[], bool]) -> StoreError | None:
+    def follow(self, store: Store, resend: Resend, hurried: Callable[[], bool]) -> StoreError | None:
         """Copy what is behind. What could not be copied stays in `epoch.behind`; the first reason is returned.
 
-        hurried: nothing more is to be begun. Raises Fenced, and StoreError if the store cannot be asked who owns it.
+        resend: sends a local file to a key, if it still is what the record says; whether it was. hurried: nothing more
+        is to be begun. Raises Fenced, and StoreError if the store cannot be asked who owns it.
         """
         epoch = self._epoch
         if not epoch.behind or epoch.base is None:
@@ -51,7 +47,7 @@ class Mirror:
             if hurried() or any(isinstance(error, Unavailable) for error in errors):
                 return
             try:
-                if self._bring(store, key, file, of_old.get(key, {})):
+                if self._bring(store, key, file, of_old.get(key, {}), resend):
                     done.add(file.name)
             except StoreError as error:
                 if isinstance(error, Unavailable):
@@ -67,7 +63,7 @@ class Mirror:
         epoch.behind = {file.name for file in todo.values()} - done
         return errors[0] if errors else None
 
-    def _bring(self, store: Store, key: str, file: FileRecord, of_old: dict[str, int]) -> bool:
+    def _bring(self, store: Store, key: str, file: FileRecord, of_old: dict[str, int], resend: Resend) -> bool:
         """Whether the plain file is that of the record now. Raises StoreError."""
         try:
             for digest, size in of_old.items():
@@ -78,7 +74,7 @@ class Mirror:
         try:
             store.copy(file.place, key, file.size)
         except NoCopy:
-            return self._resend(file, key)
+            return resend(file, key)
         return True
 
     def _preserve(self, store: Store, key: str, digest: str, size: int) -> None:

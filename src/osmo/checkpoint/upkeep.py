@@ -63,7 +63,7 @@ def bring_up(store: Store, epoch: Epoch) -> tuple[int, StoreError | None]:
         if is_own(file.place) and key_of(epoch.base.folder, file.name) not in there
     }
     before = len(epoch.behind)
-    error = Mirror(epoch, lambda _file, _key: False, _AT_ONCE).follow(store, lambda: False)
+    error = Mirror(epoch, _AT_ONCE).follow(store, lambda _file, _key: False, lambda: False)
     return before - len(epoch.behind), error
 
 

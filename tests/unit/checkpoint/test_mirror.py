@@ -23,7 +23,7 @@ class Owner:
         self.epoch = self.another(keep)
         self.resent: list[tuple[str, str]] = []
         self.has = True  # whether the local files are still as they were
-        self.mirror = Mirror(self.epoch, self._resend, 1)
+        self.mirror = Mirror(self.epoch, 1)
 
     def another(self, keep: int = 1) -> Epoch:
         """Somebody claims the stream."""
@@ -54,7 +54,7 @@ class Owner:
         self.asked.take()
 
     def follow(self, wrap: Callable[[Store], Store] = lambda store: store, hurried: bool = False) -> StoreError | None:
-        return self.mirror.follow(wrap(self.asked), lambda: hurried)
+        return self.mirror.follow(wrap(self.asked), self._resend, lambda: hurried)
 
     @property
     def plain(self) -> dict[str, bytes]:

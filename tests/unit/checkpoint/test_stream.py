@@ -13,7 +13,7 @@ from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Begun, Committed, Finished, Looked, Progressed, TakenOver, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.tree import Stat
-from osmo.errors import AccessDenied, StoreError, Unavailable
+from osmo.errors import AccessDenied, NoCopy, StoreError, Unavailable
 from osmo.store.base import Store
 from support.stores import Flaky, Losing, Request, is_content, is_record
 from support.trees import Fifo, Link
@@ -592,6 +592,32 @@ def test_credentials_are_looked_for_again_after_they_were_refused(rig: Rig) -> N
     rig.wrap = lambda store: store
     rig.cycle()
     assert (rig.opened, rig.names) == (2, ["a"])
+
+
+def test_where_the_server_cannot_copy_a_plain_file_is_sent_with_new_credentials_too(rig: Rig) -> None:
+    class Expiring(Flaky):
+        """A server that cannot copy."""
+
+        def copy(self, source: str, key: str, size: int) -> None:
+            raise NoCopy(key)
+
+    stores: list[Expiring] = []
+
+    def wrap(store: Store) -> Store:
+        stores.append(Expiring(store, 0, error=AccessDenied))
+        return stores[-1]
+
+    rig.wrap = wrap
+    rig.grow({"a": "1"})
+    rig.cycle()
+    rig.grow({"a": "22"})
+    rig.cycle()
+    assert rig.contents == {"ckpt/a": b"22"}
+    stores[0].failures = 10**6
+    rig.grow({"a": "333"})
+    rig.fail()
+    rig.cycle()
+    assert (len(stores), rig.contents) == (2, {"ckpt/a": b"333"})
 
 
 def test_an_outage_keeps_the_open_store(rig: Rig) -> None:
