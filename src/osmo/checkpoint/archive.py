@@ -133,10 +133,11 @@ class Archive:
     def etags(self, prefix: str, *, is_file: bool) -> dict[str, str]:
         """What is in the store now, by key: the objects, and what lies beneath `prefix`, or at it if it is a file."""
         found = {each.key: each.etag for each in self.store.list(log.folder(self.place.stream, "objects"))}
+        place = escaped(prefix)
         if not is_file:
-            return found | {each.key: each.etag for each in self.store.list(escaped(prefix).rstrip("/"))}
+            return found | {each.key: each.etag for each in self.store.list(place.rstrip("/"))}
         try:  # a listing would go through all that others have at the url
-            return found | {prefix: self.store.head(escaped(prefix)).etag}
+            return found | {place: self.store.head(place).etag}
         except NotFound:
             return found
 

@@ -162,6 +162,22 @@ def test_the_last_cycle_of_a_single_file_does_not_list_the_whole_url(tmp_path: P
     assert rig.contents == rig.restorable == {"model.pt": b"m"}
 
 
+def test_a_single_file_of_an_odd_name_is_found_where_it_lies(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt/a\nb"))
+    rig.grow({"a\nb": "1"})
+    rig.cycle()
+    assert (rig.contents, rig.sent(rig.finish())) == ({"a%0Ab": b"1"}, [])
+
+
+def test_a_single_large_file_of_an_odd_name_is_not_sent_over_what_lies_there(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, path=str(tmp_path / "ckpt/a\nb"))
+    rig.grow({"a\nb": b"0" * 9 * 2**20})
+    rig.memory.put("a%0Ab", b"somebody's")
+    assert [key for method, key in rig.cycle() if method == "put_parts"] == [
+        ".osmo/train.a%0Ab/objects/00000002-00000001-1"
+    ]
+
+
 def test_the_contents_of_a_folder_lie_without_its_name_and_osmos_own_part_is_left_alone(tmp_path: Path) -> None:
     rig = Rig(tmp_path, path=str(tmp_path / "ckpt/*"))
     rig.grow({"a": "1", ".osmo/train._/log/00000001.json": "a trap", ".osmotic": "2"})
