@@ -116,6 +116,19 @@ def test_it_goes_once_some_run_went_on_from_it(rig: Rig) -> None:
     assert numbers(rig) == [2]
 
 
+def test_what_one_run_spared_is_not_spared_by_another_that_goes_on_from_it(rig: Rig) -> None:
+    rig.stream = rig.another(writer=LATER_RUN)
+    rig.grow({"a": "of run 2"})
+    rig.cycle()
+    assert numbers(rig) == [1, 2]
+    rig.stream = rig.another(writer=replace(WRITER, run="uuid-3", id="0c03"))
+    rig.stream.claim()
+    rig.stream.restored({})
+    rig.grow({"a": "of run 3"})
+    rig.cycle()
+    assert numbers(rig) == [3]
+
+
 def test_files_that_were_restored_and_still_look_so_are_not_read_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
