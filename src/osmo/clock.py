@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_WITH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS: the latter goes on in sleep
+
 
 class Clock(Protocol):
     """Time, and waiting for it to pass."""
@@ -14,6 +16,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment; never goes back."""
+
+    def elapsed(self) -> float:
+        """Like `monotonic`, with the time that the machine was asleep, if it can tell."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until `event` is set, `seconds` at most. True if it is set."""
@@ -30,6 +35,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def elapsed(self) -> float:
+        return time.clock_gettime(_WITH_SLEEP)
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(max(0.0, seconds))

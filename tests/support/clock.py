@@ -27,6 +27,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._seconds
 
+    def elapsed(self) -> float:
+        return self._seconds
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         with self._lock:

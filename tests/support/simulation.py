@@ -37,8 +37,10 @@ Files = Mapping[str, str]
 # In a script, as a text: what the newest checkpoint had when this writer began. As a name: all that it had.
 BASE = "BASE"
 REST = "*"
+A_DAY: Files = {"a day": "passes"}  # in place of a look: nothing changes for that long
 
 TASK = "train"
+_DAY = timedelta(hours=25)  # longer than any request is on its way
 
 
 class Broken(AssertionError):
@@ -240,7 +242,7 @@ class World:
             raise AssertionError(f"{actor.name} failed\n{self}") from actor.failure
         if self.overnight and not actor.ready and actor in self._writers:
             self.late.clear()
-            self.server.now += timedelta(hours=25)
+            self.server.now += _DAY
 
     def _check(self) -> None:
         """Every checkpoint that is kept can be restored."""
@@ -283,7 +285,7 @@ class World:
     ) -> None:
         folder = self.folder / name / "ckpt"
         folder.mkdir(parents=True)
-        stop = threading.Event()
+        stop, clock = threading.Event(), FakeClock()
         entries = (CheckpointEntry(str(folder), line.url, 10.0, keep=keep),)
 
         def report(event: Event) -> None:
@@ -292,7 +294,7 @@ class World:
 
         writer = Writer(f"run-{name}", f"run-{name}", task, 0, "here", hashlib.md5(name.encode()).hexdigest()[:8])
         settings = Settings(settle_s=0.0, at_once=1, shared=shared)
-        stream = Stream(entries, writer, lambda: line, report, FakeClock(), ByteBudget(2**24), settings)
+        stream = Stream(entries, writer, lambda: line, report, clock, ByteBudget(2**24), settings)
         try:
             inherited = _insist(stream.claim)
             base: dict[str, str] = {}
@@ -301,6 +303,10 @@ class World:
                 _become(folder, base)
                 stream.restored({each: Stat.of(os.stat(folder / each)) for each in base})
             for files in script[:-1]:
+                if files is A_DAY:
+                    clock.advance(_DAY.total_seconds())
+                    self.server.now += _DAY
+                    continue
                 _become(folder, _look(files, base))
                 _insist(lambda: stream.cycle(entries, Trigger.INTERVAL, stop), tries=1)
             _become(folder, _look(script[-1], base))

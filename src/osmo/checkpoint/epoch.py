@@ -13,7 +13,7 @@ from osmo.checkpoint import log
 from osmo.checkpoint.encoding import decode, encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.names import Names, is_own
-from osmo.checkpoint.neighbours import closed_well, long_ago, shares
+from osmo.checkpoint.neighbours import SILENT_S, closed_well, long_ago, shares
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.clock import Clock
 from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
@@ -43,11 +43,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """A record that was sent, or is about to be, and whose outcome is not known yet."""
+    """A record that was sent, or is about to be, and whose outcome is not known yet. begun_s: since when."""
 
     key: str
     record: Record
     body: bytes
+    begun_s: float
 
 
 class Epoch:
@@ -73,6 +74,7 @@ class Epoch:
         self._clock = clock
         self._reader = reader
         self._offer: _Offer | None = None
+        self._heard_s = 0.0  # when the youngest of its records was begun
         self._never = threading.Event()
 
     @property
@@ -155,6 +157,7 @@ class Epoch:
             last = before[-1]
             self.behind = set(last.behind if isinstance(last, Close) else self.base.behind)
         self.names = Names(self.place.stream, self.epoch)
+        self.names.fresh = lambda: self._clock.elapsed() - self._heard_s < SILENT_S
         self.names.alone = (
             (claim.alone or long_ago(log.slots(store, self.place.stream), claim.mark.number))
             and not self.place.shared
@@ -166,7 +169,7 @@ class Epoch:
 
     def _make(self, store: Store, record: Record, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         key = log.log_key(self.place.stream, record.mark, self.writer.id, exclusive=self.exclusive)
-        self._offer = _Offer(key, record, encode(record))
+        self._offer = _Offer(key, record, encode(record), self._clock.elapsed())
         self._insist(store, self._offer, pauses_s)
 
     def _insist(self, store: Store, offer: _Offer, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
@@ -200,6 +203,7 @@ class Epoch:
 
     def _accept(self, offer: _Offer) -> None:
         self._offer = None
+        self._heard_s = offer.begun_s
         self.number = offer.record.mark.number
         self._reader.add(offer.key, offer.record)
         if isinstance(offer.record, Checkpoint):

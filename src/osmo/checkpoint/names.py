@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from osmo.checkpoint import log
 from osmo.checkpoint.key import CONTROL
@@ -14,12 +14,13 @@ _OBJECT = re.compile(r"(?:[0-9a-f]+\.)?(\d{8,})-(\d{8,})-\d+")
 class Names:
     """The names that one epoch gives to what it sends. Safe to use from many threads.
 
-    alone: whether nobody else can write to the plain files now. taken: keys that hold something already, or that a kept
-    checkpoint knows.
+    alone: whether nobody else can write to the plain files. fresh: whether that is still so. taken: keys that hold
+    something already, or that a kept checkpoint knows.
     """
 
     def __init__(self, stream: str, epoch: int) -> None:
         self.alone = False
+        self.fresh: Callable[[], bool] = lambda: True
         self._stream = stream
         self._epoch = epoch
         self._lock = threading.Lock()
@@ -53,7 +54,7 @@ class Names:
         """Whether this plain file may be written at once: nothing was ever there, and nobody else writes. Said once of
         each key."""
         with self._lock:
-            if not self.alone or key in self._taken:
+            if not self.alone or not self.fresh() or key in self._taken:
                 return False
             self._taken.add(key)
             return True

@@ -10,6 +10,9 @@ from osmo.store.base import Store
 # A request that hangs for longer than this is the one thing that the protocol does not survive.
 _LATE = timedelta(hours=24)
 
+# Long before others may take a silent writer for dead, it does not trust any more that it is alone.
+SILENT_S = 12 * 3600.0
+
 
 def closed_well(records: list[Record]) -> bool:
     """Whether no request of a former owner can still be on its way. records: all of the log, oldest first."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.simulation import World
+from support.simulation import A_DAY, World
 
 OBJECTS = ".osmo/train.ckpt/objects/"
 LOG = ".osmo/train.ckpt/log/"
@@ -193,3 +193,17 @@ def test_a_plain_file_that_another_task_overwrites_while_the_server_copies_it_is
         world.finish(y, z)
     assert world.contents(task="train0") == {"b": "A0"}
     assert world.contents(task="train1") == {"a": "of Y"}
+
+
+def test_a_writer_that_had_nothing_to_do_for_a_day_is_not_alone_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes then takes it for dead, and writes plain files at once."""
+    monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", 4)
+    z = world.writer("Z", {"a": "A0"}, A_DAY, {"new": "in parts, of Z"})
+    s = world.writer("S", {"new": "in parts, of S"})
+    with world.running():
+        world.until(z, "put_parts")
+        world.finish(s, z)
+    assert "Z is fenced" in world.trace
+    assert world.contents() == {"new": "in parts, of S"}
