@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from support.simulation import Broken, Files, World
 from support.turns import Actor
@@ -60,6 +61,29 @@ def script(rng: random.Random, tag: str, *, restores: bool, names: str = "abcd")
                     files[name] = f"{tag}{number}"
         looks.append(files)
     return [*looks]
+
+
+def crowd(folder: Path, rng: random.Random, keep: int, *, create_only: bool) -> World:
+    """A few writers of one stream, at the same time or one after the other; perhaps somebody prunes or restores."""
+    relay = rng.random() < 0.3
+    world = World(
+        folder,
+        keep,
+        create_only,
+        etag_per_write=rng.random() < 0.5,
+        relay=relay,
+        overnight=relay and rng.random() < 0.5,
+    )
+    more = keep + rng.choice((0, 0, 2))  # than a person wants who prunes
+    world.writer("Z", *script(rng, "z", restores=False), keep=more)
+    for name in "ST"[: rng.randrange(1, 3)]:
+        restores = rng.random() < 0.6
+        world.writer(name, *script(rng, name.lower(), restores=restores), restores=restores, keep=more)
+    if rng.random() < 0.5:
+        world.pruner("P", keep)
+    if rng.random() < 0.25:
+        world.restorer("R")
+    return world
 
 
 @dataclass(frozen=True, slots=True)
