@@ -151,7 +151,7 @@ def test_a_name_that_is_full_of_commands_for_a_terminal_is_only_text(osmo: Osmo,
     url = f"file://{tmp_path}/store"
     entry = {"path": "ck", "url": url, "frequency": "1h"}
     assert osmo.wait(osmo.submit(osmo.task("true", checkpoint=[entry]))).returncode == 0
-    run = osmo.submit(osmo.task('for f in ck/*all*; do rm "$f"; mkfifo "$f"; done', checkpoint=[entry]))
+    run = osmo.submit(osmo.task('for f in ck/*all*; do rm "$f"; mkfifo "$f.pipe"; done', checkpoint=[entry]))
     said = [osmo.wait(run).stderr, *osmo.log(run)]
     assert "a named pipe" in said[0]
     (tmp_path / "store/ck/%FF%0A%1B[2Jmain: all is well").unlink()
@@ -159,9 +159,7 @@ def test_a_name_that_is_full_of_commands_for_a_terminal_is_only_text(osmo: Osmo,
         result = osmo("checkpoint", *command)
         said += [result.stdout, result.stderr]
     assert "missing" in "".join(said)
-    (tmp_path / "ck" / name).unlink()
-    assert osmo.wait(osmo.submit(osmo.task("true", checkpoint=[entry]))).returncode == 0
-    changes = osmo("checkpoint", "diff", url, "1", "3").stdout
+    changes = osmo("checkpoint", "diff", url, "1", "2").stdout
     assert changes.startswith("- ")
     text = "\n".join([*said, changes])
     assert "Traceback" not in text
