@@ -106,6 +106,21 @@ def test_sigterm_to_the_foreground_is_a_preemption(osmo: Osmo, bucket: Bucket) -
     assert final(bucket) == ("preempt", 0, {"data/a", "data/b"})
 
 
+def test_a_reader_that_has_stopped_reading_does_not_hold_up_the_run(osmo: Osmo, bucket: Bucket) -> None:
+    flood = "seq 100000; echo 2 > data/b; exit 3"  # more than any pipe holds
+    foreground = osmo.start("workflow", "submit", osmo.task(BEGIN + flood, checkpoint=entry(bucket)), "--foreground")
+    until((osmo.home.workflows / "t-1/ended.json").exists, "the end of the run")
+    assert final(bucket) == ("final", 3, {"data/a", "data/b"})
+    stdout, _ = foreground.communicate(timeout=60)  # now somebody reads
+    assert foreground.returncode == 1
+    assert sum(line.split("] ")[-1].isdecimal() for line in stdout.splitlines()) == 100_000
+
+
+def test_a_reader_that_never_reads_again_is_not_waited_for(osmo: Osmo) -> None:
+    foreground = osmo.start("workflow", "submit", osmo.task("seq 100000"), "--foreground")
+    assert foreground.wait(60) == 0
+
+
 def test_a_preemption_that_comes_at_once_is_not_lost(osmo: Osmo) -> None:
     foreground = osmo.start("workflow", "submit", osmo.task("sleep 600"), "--foreground")
     assert foreground.stdout

@@ -81,6 +81,7 @@ def test_after_a_reboot_all_commands_tell_the_truth_and_resume_makes_the_last_ch
     assert osmo.wait(run).returncode == 1
     [task] = osmo.query(run)["tasks"]
     assert (task["status"], task["exit_code"]) == ("FAILED", 137)
+    assert task["message"] == "the command failed: the machine was restarted"
     assert bucket.files() == {"data/a", "data/b"}
     assert osmo.query(run)["not_in_store"]["files"] == 0
     assert osmo.attempt(run).log.read_text().count("ready") == 1  # it never ran twice

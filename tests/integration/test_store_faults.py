@@ -137,7 +137,7 @@ class TestWhatIsSaid:
         lines = [line for line in plays[fault].log if "Checkpointing data from" in line and " failed: " in line]
         assert lines
         for line in lines:
-            assert re.search(r"s3://bucket-\w+.* Next try in \d+ s; the task is not disturbed$", line), line
+            assert re.search(r"s3://bucket-\w+.* Next try in [\d.]+ s; the task is not disturbed$", line), line
 
     def test_uploaded_is_said_only_of_what_is(self, plays: dict[str, Play], fault: str) -> None:
         said = sum("Data has been uploaded" in line for line in plays[fault].log)

@@ -118,6 +118,11 @@ class Child:
             return code  # the disk was too full for the file
         return KILLED
 
+    @property
+    def went_with_the_machine(self) -> bool:
+        """Whether it ran when the machine was restarted, and so nobody knows its exit code."""
+        return self._leader.boot != boot() and self._recorded() is None
+
     def group_alive(self) -> bool:
         """Whether anything of the command's process group still runs."""
         return self._leader.boot == boot() and group_alive(self._leader.pid)

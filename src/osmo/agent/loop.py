@@ -24,6 +24,7 @@ _NOTICE_MARGIN_S = 5.0
 _TOLD_WITHIN_S = 1.0
 _WRITE_EVERY_S = 1.0
 _TERMINATED = 128 + signal.SIGTERM
+_RESTARTED = "the machine was restarted"
 
 
 class Cause(StrEnum):
@@ -54,15 +55,16 @@ class Conclusion:
     message: str
 
 
-def conclude(cause: Cause, code: int, lost: str) -> Conclusion:
-    """code: the command's own. lost: what is not in the store and how to bring it there, empty if everything is."""
+def conclude(cause: Cause, code: int, lost: str, why: str = "") -> Conclusion:
+    """code: the command's own. lost: what is not in the store and how to bring it there, empty if everything is. why:
+    the command ended so, if its code alone does not tell."""
     also = f". {lost}" if lost else ""
     if cause is Cause.CANCELED:
         return Conclusion(State.FAILED_CANCELED, code, "canceled by the user" + also)
     if cause is Cause.PREEMPTED:
         return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also)
     if code:
-        return Conclusion(State.FAILED, code, f"the command failed: {outcome(code)}" + also)
+        return Conclusion(State.FAILED, code, f"the command failed: {why or outcome(code)}" + also)
     if lost:
         return Conclusion(State.FAILED, STORE_FAILED, lost)
     return Conclusion(State.COMPLETED, 0, "")
@@ -147,13 +149,14 @@ class Attempt:
             saver.stop()
         self._follower.finish()
         self._board.facts(exit_code=code)
-        self._log.ours(f"The command has ended: {outcome(code)}")
+        why = _RESTARTED if self._child.went_with_the_machine else outcome(code)
+        self._log.ours(f"The command has ended: {why}")
         lost = self._save(Trigger.PREEMPT if cause is Cause.PREEMPTED else Trigger.FINAL, code)
         for stream in self._board.with_problems():
             self._log.ours(f"Not in the last checkpoint: {stream.what_is_missing}")
         for stream in self._board.seen_nothing():
             self._log.ours(f"Nothing was ever checkpointed: {stream.why_nothing}")
-        ending = conclude(cause, code, lost)
+        ending = conclude(cause, code, lost, why)
         if ending.message:
             self._log.ours(ending.message[0].upper() + ending.message[1:])
         if self._log.dropped:

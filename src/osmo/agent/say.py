@@ -140,7 +140,7 @@ class Narrator:
         hint = f" {event.error.hint}" if event.error.hint else ""
         self._log.ours(
             f"Checkpointing data from {self._path} to {self._url} failed: {event.error}.{hint}"
-            f" Next try in {max(0.0, event.retry_s):.0f} s; the task is not disturbed"
+            f" Next try in {_seconds(event.retry_s)} s; the task is not disturbed"
         )
 
     def _say_problems(self, problems: Mapping[str, str]) -> None:
@@ -155,6 +155,11 @@ class Narrator:
     def _local(self, name: str) -> str:
         folder = self._path.removesuffix("/*")
         return folder if name == ROOT else os.path.join(folder, name)
+
+
+def _seconds(count: float) -> str:
+    count = max(0.0, count)
+    return f"{count:.0f}" if count >= 1 else f"{count:.1f}"
 
 
 def _files(count: int) -> str:

@@ -9,6 +9,7 @@ from osmo.cli.main import BAD_INPUT, INTERRUPTED, OK
 from osmo.cli.output import files_of, print_json, runs_of, span
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, age_s, home_of, view
+from osmo.clock import SystemClock
 from osmo.errors import OsmoError, RunNotFound, UsageError
 from osmo.logs.size import bytes_of
 from osmo.rundir import records
@@ -31,7 +32,7 @@ def delete(args: argparse.Namespace) -> int:
         raise UsageError("which runs? Name them, or say how old they are: --older-than 30d")
     older_s = None if args.older_than is None else age("--older-than", args.older_than)
     home = home_of(load())
-    sweep(home)
+    sweep(home, SystemClock().now())
     outcomes = _named(home, args.ids, older_s) if args.ids else _all_older(home, older_s or 0.0)
     if not args.force:
         for outcome in outcomes:

@@ -2,8 +2,11 @@
 
 import argparse
 import errno
+import os
 import signal
 import sys
+import threading
+from collections.abc import Iterable
 from queue import SimpleQueue
 from typing import Any
 
@@ -14,7 +17,7 @@ from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK, close, close_stdou
 from osmo.cli.output import print_json
 from osmo.cli.settings import environment, load
 from osmo.cli.view import RunView, as_json, home_of, view
-from osmo.clock import SystemClock
+from osmo.clock import Clock, SystemClock
 from osmo.errors import OsmoError, UsageError
 from osmo.logs.line import as_json as line_as_json
 from osmo.logs.read import LogReader, merged, skip_to_last
@@ -25,6 +28,8 @@ from osmo.states import State
 
 _LOOK_EVERY_S = 0.2
 _SEE_TO_EVERY_S = 5.0
+_STALLED_S = 10.0  # without a byte: nobody reads any more
+_AT_ONCE = 64 * 1024
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -76,14 +81,14 @@ def in_foreground(run: RunDir) -> int:
     """Supervise the run in this process and show its log. Ctrl-C cancels. SIGTERM is a preemption, and so is the end of
     the terminal (SIGHUP), unless somebody saw to it that it is ignored (nohup)."""
     clock = SystemClock()
-    log = _Log(run, None)
     terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+    showing = _Showing(_Log(run, None), terminals, clock)
     signals: SimpleQueue[Any] = SimpleQueue()
     told: set[str] = set()
     with queued(signals, *_ENDS, *([] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP])):
         supervisor = Supervisor(run, LocalBackend(environment()), clock)
+        showing.start()
         while not supervisor.step().over:
-            _show_if_read(log, terminals)
             _warn_of(view(run), told)
             clock.sleep(_LOOK_EVERY_S)
             while not signals.empty():
@@ -93,20 +98,44 @@ def in_foreground(run: RunDir) -> int:
                 if got is signal.SIGHUP:
                     close(*terminals)
                 supervisor.stop()
-        _show_if_read(log, terminals)
+        showing.end()
     return _conclude(view(run))
 
 
-def _show_if_read(log: "_Log", terminals: list[int]) -> None:
-    """The run does not end because nobody looks on any more."""
-    try:
-        log.show()
-    except BrokenPipeError:
-        close_stdout()
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        close(*terminals)  # the terminal is gone, SIGHUP is on its way
+class _Showing(threading.Thread):
+    """Shows a log beside what else goes on: neither its end nor a reader that has stopped reading holds up the run."""
+
+    def __init__(self, log: "_Log", terminals: list[int], clock: Clock) -> None:
+        super().__init__(name="show", daemon=True)
+        self._log = log
+        self._terminals = terminals
+        self._clock = clock
+        self._last = threading.Event()
+
+    def end(self) -> None:
+        """Show the rest, as long as somebody reads."""
+        self._last.set()
+        shown = -1
+        while self.is_alive() and self._log.shown > shown:
+            shown = self._log.shown
+            self.join(_STALLED_S)
+
+    def run(self) -> None:
+        while not self._last.is_set():
+            self._show_if_read()
+            self._clock.wait(self._last, _LOOK_EVERY_S)
+        self._show_if_read()
+
+    def _show_if_read(self) -> None:
+        """The run does not end because nobody looks on any more."""
+        try:
+            self._log.show()
+        except BrokenPipeError:
+            close_stdout()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            close(*self._terminals)  # the terminal is gone, SIGHUP is on its way
 
 
 class _Log:
@@ -120,16 +149,32 @@ class _Log:
         self._names = names if task is None else [task]
         self._readers: dict[str, LogReader] = {}
         self._shape = line_as_json if as_json else bytes
+        self.shown = 0  # bytes so far
+        sys.stdout.flush()
 
     def show(self) -> None:
         """What came since the last time."""
-        sys.stdout.buffer.writelines(map(self._shape, merged(self._all())))
-        sys.stdout.buffer.flush()
+        self._show(merged(self._all()))
 
     def show_last(self, count: int) -> None:
         """The last `count` lines of what there is; `show` goes on behind them."""
-        sys.stdout.buffer.writelines(map(self._shape, skip_to_last(self._all(), count)))
-        sys.stdout.buffer.flush()
+        self._show(skip_to_last(self._all(), count))
+
+    def _show(self, lines: Iterable[bytes]) -> None:
+        together = bytearray()
+        for text in lines:
+            together += self._shape(text)
+            if len(together) >= _AT_ONCE:
+                self._write(bytes(together))
+                together.clear()
+        self._write(bytes(together))
+
+    def _write(self, body: bytes) -> None:
+        # Not through `sys.stdout`: Python could not end while another thread is held up in there.
+        while body:
+            written = os.write(sys.stdout.fileno(), body)
+            body = body[written:]
+            self.shown += written
 
     def _all(self) -> list[LogReader]:
         for name in self._names:

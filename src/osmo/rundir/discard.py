@@ -3,12 +3,14 @@
 import os
 import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 from osmo.errors import RunDirectoryError
 from osmo.rundir.paths import RUN_ID, Home, RunDir
 
 _DISCARDED = re.compile(rf"\.{RUN_ID.pattern}\.deleted")
+_NO_SUBMIT_TAKES_S = 24 * 3600.0
 _TRIES = 3  # a supervisor that is about to end may write a last file
 
 
@@ -29,11 +31,20 @@ def discard(home: Home, run: RunDir) -> None:
     _remove(grave)
 
 
-def sweep(home: Home) -> None:
-    """Finish what a `discard` that was interrupted has left. Raises OSError."""
+def sweep(home: Home, now: datetime) -> None:
+    """Finish what a `discard` that was interrupted has left, and what a submit that was killed before there was a run.
+    Raises OSError."""
     for name in os.listdir(home.workflows) if home.workflows.is_dir() else ():
-        if _DISCARDED.fullmatch(name):
-            _remove(home.workflows / name)
+        path = home.workflows / name
+        if _DISCARDED.fullmatch(name) or (RUN_ID.fullmatch(name) and _is_no_run(path, now)):
+            _remove(path)
+
+
+def _is_no_run(path: Path, now: datetime) -> bool:
+    """Whether it is a directory of old in which no run ever began."""
+    if path.is_symlink() or not path.is_dir() or RunDir(path).run.exists():
+        return False
+    return now.timestamp() - path.stat().st_mtime > _NO_SUBMIT_TAKES_S
 
 
 def _remove(path: Path) -> None:

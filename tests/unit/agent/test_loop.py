@@ -28,3 +28,9 @@ def test_how_an_attempt_ends(
     assert (ending.state, ending.exit_code) == (state, exit_code)
     assert all(word in ending.message for word in words)
     assert bool(ending.message) == bool(words)
+
+
+def test_a_command_that_went_with_its_machine_is_not_said_to_be_killed() -> None:
+    assert conclude(Cause.ITSELF, 137, "", "the machine was restarted").message == (
+        "the command failed: the machine was restarted"
+    )

@@ -1,3 +1,5 @@
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,8 @@ from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
 from osmo.rundir.discard import discard, size, sweep
 from osmo.rundir.paths import Home, RunDir
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -38,9 +42,9 @@ def test_what_an_interrupted_discard_left_is_swept(home: Home) -> None:
     run.path.rename(home.workflows / ".train-1.deleted")
     assert list(home.runs()) == []
     (home.workflows / ".mine").mkdir()
-    sweep(home)
+    sweep(home, NOW)
     assert [path.name for path in home.workflows.iterdir()] == [".mine"]
-    sweep(Home(home.path / "nothing"))
+    sweep(Home(home.path / "nothing"), NOW)
 
 
 def test_a_link_to_a_run_elsewhere_is_left_alone(home: Home, tmp_path: Path) -> None:
@@ -50,3 +54,17 @@ def test_a_link_to_a_run_elsewhere_is_left_alone(home: Home, tmp_path: Path) -> 
     with pytest.raises(RunDirectoryError, match="symbolic link"):
         discard(home, run)
     assert run.run.exists()
+
+
+def test_what_a_submit_left_that_was_killed_is_swept_a_day_later(home: Home) -> None:
+    run = made(home)
+    half = home.new_run("train")
+    (half.path / "tasks").mkdir()
+    fresh = home.new_run("train")
+    (home.workflows / "mine").mkdir()
+    (home.workflows / "link-1").symlink_to(half.path)
+    for path in home.workflows.iterdir():
+        os.utime(path, (NOW.timestamp() - 86_401,) * 2)
+    os.utime(fresh.path, (NOW.timestamp() - 86_399,) * 2)
+    sweep(home, NOW)
+    assert {path.name for path in home.workflows.iterdir()} == {run.id, fresh.id, "mine", "link-1"}
