@@ -26,7 +26,7 @@ def main() -> None:
     config = TaskConfig.read(records.read(where.task))
     events: Events = SimpleQueue()
     _wait_for_another(where)
-    with queued(events, signal.SIGTERM, signal.SIGINT):
+    with queued(events, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         # Only now: whoever knows our pid may send a signal, and none may be lost.
         records.write(where.agent, Process.of(os.getpid()).record())
         # As the submit had it. In our own, Python may have set LC_CTYPE.

@@ -127,6 +127,10 @@ class Child:
         """Whether anything of the command's process group still runs."""
         return self._leader.boot == boot() and group_alive(self._leader.pid)
 
+    def pass_on(self, signum: signal.Signals) -> None:
+        """To all of it: in a session of its own it gets no other."""
+        self.signal(signum)
+
     def signal(self, signum: signal.Signals) -> None:
         """Send a signal to all that is left of the group."""
         if self.group_alive():
@@ -147,7 +151,7 @@ class Child:
 
 
 def missing_command(command: tuple[str, ...], environment: Mapping[str, str], cwd: str) -> str | None:
-    """Why the command cannot be started, None if it can."""
+    """Why the command cannot be started, None if it can. environment: what it was submitted with."""
     program = command[0]
     if not os.path.isdir(cwd):
         return f"the working directory {cwd} is not there"

@@ -1,5 +1,6 @@
 """What the agent is to do, as the runner wrote it down."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -36,6 +37,14 @@ class Limits:
     spot: str = "off"
 
 
+def streams_of(entries: Iterable[CheckpointEntry]) -> tuple[tuple[CheckpointEntry, ...], ...]:
+    """The entries, those of the same path and url together: they share one stream and one writer."""
+    streams: dict[tuple[str, str], list[CheckpointEntry]] = {}
+    for entry in entries:
+        streams.setdefault((entry.path, entry.url), []).append(entry)
+    return tuple(map(tuple, streams.values()))
+
+
 @dataclass(frozen=True, slots=True)
 class TaskConfig:
     """One attempt of one task. `command` is empty for a task that only checkpoints. `notes` go into the log first."""
@@ -54,11 +63,7 @@ class TaskConfig:
 
     @property
     def streams(self) -> tuple[tuple[CheckpointEntry, ...], ...]:
-        """The entries, those of the same path and url together: they share one stream and one writer."""
-        streams: dict[tuple[str, str], list[CheckpointEntry]] = {}
-        for entry in self.entries:
-            streams.setdefault((entry.path, entry.url), []).append(entry)
-        return tuple(map(tuple, streams.values()))
+        return streams_of(self.entries)
 
     def record(self) -> Record:
         return {"format": FORMAT, **asdict(self)}

@@ -5,16 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
-from osmo.agent.child import KILLED, Child
-from osmo.agent.output import Follower
+from osmo.agent.child import KILLED
+from osmo.agent.requests import BY_SIGNAL, Answered, Requests
 from osmo.agent.saver import Last, Saver
 from osmo.agent.spot import Notice
 from osmo.agent.status import StatusBoard
 from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.stream import Stream
 from osmo.clock import Clock
-from osmo.logs.write import LogWriter
+from osmo.logs.write import Log
+from osmo.rundir.requests import Request
 from osmo.states import PREEMPTED, STORE_FAILED, State
 
 _TICK_S = 0.2
@@ -42,17 +44,25 @@ class Durable:
     place: int
 
 
-Event = signal.Signals | Durable | Notice
+@dataclass(frozen=True, slots=True)
+class ForCommand:
+    """A signal that came to us and is the command's: Ctrl-C."""
+
+    signum: signal.Signals
+
+
+Event = signal.Signals | Durable | Notice | Answered | ForCommand
 Events = SimpleQueue[Event]
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """How an attempt ended."""
+    """How an attempt ended. lost: what is not in the store and how to bring it there, empty if everything is."""
 
     state: State
     exit_code: int
     message: str
+    lost: str = ""
 
 
 def conclude(cause: Cause, code: int, lost: str, why: str = "") -> Conclusion:
@@ -60,13 +70,13 @@ def conclude(cause: Cause, code: int, lost: str, why: str = "") -> Conclusion:
     the command ended so, if its code alone does not tell."""
     also = f". {lost}" if lost else ""
     if cause is Cause.CANCELED:
-        return Conclusion(State.FAILED_CANCELED, code, "canceled by the user" + also)
+        return Conclusion(State.FAILED_CANCELED, code, "canceled by the user" + also, lost)
     if cause is Cause.PREEMPTED:
-        return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also)
+        return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also, lost)
     if code:
-        return Conclusion(State.FAILED, code, f"the command failed: {why or outcome(code)}" + also)
+        return Conclusion(State.FAILED, code, f"the command failed: {why or outcome(code)}" + also, lost)
     if lost:
-        return Conclusion(State.FAILED, STORE_FAILED, lost)
+        return Conclusion(State.FAILED, STORE_FAILED, lost, lost)
     return Conclusion(State.COMPLETED, 0, "")
 
 
@@ -103,33 +113,52 @@ class Deadline:
         return cls(now + 0.6 * grace_s, now + 0.8 * grace_s, now + 0.9 * grace_s)
 
 
+class Command(Protocol):
+    """A command that runs, and all that it started."""
+
+    def ended(self) -> int | None:
+        """Its exit code (128+n for a signal), None while it runs."""
+
+    def group_alive(self) -> bool:
+        """Whether it, or anything that it started and that counts as part of it, still runs."""
+
+    def pass_on(self, signum: signal.Signals) -> None:
+        """Give it a signal that came to us, unless it got that itself."""
+
+    def signal(self, signum: signal.Signals) -> None:
+        """Send a signal to all of that."""
+
+
 class Attempt:
     """Follows a command to its end and sees to its last checkpoints.
 
-    canceled: whether the user asked for the end. The savers and the follower run already.
+    finish_output: called when the command has ended; what it printed is in the log when this returns. canceled: whether
+    the user asked for the end. The savers run already.
     """
 
     def __init__(
         self,
-        child: Child,
+        child: Command,
         savers: list[Saver],
-        follower: Follower,
+        finish_output: Callable[[], None],
         board: StatusBoard,
-        log: LogWriter,
+        log: Log,
         clock: Clock,
         events: Events,
         canceled: Callable[[], bool],
         patience: Patience,
+        requests: Requests,
     ) -> None:
         self._child = child
         self._savers = savers
-        self._follower = follower
+        self._finish_output = finish_output
         self._board = board
         self._log = log
         self._clock = clock
         self._events = events
         self._canceled = canceled
         self._patience = patience
+        self._requests = requests
         self._deadline: Deadline | None = None
 
     def run(self, cause: Cause | None = None) -> Conclusion:
@@ -147,7 +176,7 @@ class Attempt:
         code = self._end_group(code)
         for saver in self._savers:
             saver.stop()
-        self._follower.finish()
+        self._finish_output()
         self._board.facts(exit_code=code)
         why = _RESTARTED if self._child.went_with_the_machine else outcome(code)
         self._log.ours(f"The command has ended: {why}")
@@ -167,7 +196,7 @@ class Attempt:
 
     def _insist_on_the_end(self) -> None:
         """A disk that is full now may not be later. Whoever comes after us would not know that all is done."""
-        while not self._board.written and not isinstance(self._next_event(), signal.Signals):
+        while self._board.inherited and not self._board.written and not isinstance(self._next_event(), signal.Signals):
             self._clock.sleep(_WRITE_EVERY_S)
             self._board.facts()
 
@@ -252,6 +281,9 @@ class Attempt:
                     if self._savers[event.place].stream.durable:
                         self._board.final(event.place)
                     continue
+                case ForCommand() if self._deadline is None:
+                    self._log.ours(f"{event.signum.name}: the last checkpoint has {self._patience.grace_s:g} s left")
+                    self._hurry()
                 case signal.Signals() | Notice():
                     self._hurry()
             now = self._clock.monotonic()
@@ -281,10 +313,27 @@ class Attempt:
                 saver.join(max(0.0, until - self._clock.monotonic()))
 
     def _next_event(self) -> Event | None:
+        """What happened, None if nothing did for a while. Requests for a checkpoint, and what is the command's, are
+        seen to here: they change nothing in the course of things."""
+        for request in self._requests.new():
+            self._ask(request)
         try:
-            return self._events.get(timeout=_TICK_S)
+            event = self._events.get(timeout=_TICK_S)
         except Empty:
             return None
+        match event:
+            case signal.SIGUSR1:
+                self._ask(BY_SIGNAL)
+                return None
+            case Answered():
+                self._requests.answered(event)
+            case ForCommand():
+                self._child.pass_on(event.signum)
+        return event
+
+    def _ask(self, request: Request) -> None:
+        for saver in self._savers:
+            saver.ask(request)
 
 
 def _taken_over(stream: Stream, by: Writer) -> str:

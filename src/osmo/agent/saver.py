@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
 
 from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Failed
@@ -15,9 +16,11 @@ from osmo.checkpoint.schedule import Schedule, look_again_s
 from osmo.checkpoint.stream import Stream
 from osmo.clock import Clock
 from osmo.errors import StoreError
+from osmo.rundir.requests import Request
 from osmo.spec.checkpoint import CheckpointEntry
 
 _LAST_RETRIES_EVERY_S = 15.0
+_REFUSE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class Saver(threading.Thread):
     """Checkpoints one stream until `finish` and the last cycle after it.
 
     failed: told of each failed cycle. due: told in how many seconds the next cycle begins. done: called once, when
-    the last checkpoint is durable, or never will be, for the stream is another writer's. The thread ends when the store
-    was told that nothing more comes.
+    the last checkpoint is durable, or never will be, for the stream is another writer's. answered: told how a checkpoint
+    that was asked for went: empty, or why it failed. The thread ends when the store was told that nothing more comes.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Saver(threading.Thread):
         failed: Callable[[Failed], None],
         due: Callable[[float], None],
         done: Callable[[], None],
+        answered: Callable[[tuple[Request, ...], str], None],
     ) -> None:
         super().__init__(name=f"saver {stream.name}", daemon=True)
         self.stream = stream
@@ -51,6 +55,8 @@ class Saver(threading.Thread):
         self._due = due
         self._done = done
         self._stopping = threading.Event()
+        self._answered = answered
+        self._asked: SimpleQueue[Request] = SimpleQueue()
         self._wake = threading.Event()
         self._last: Last | None = None
         self._last_given = threading.Event()
@@ -58,12 +64,19 @@ class Saver(threading.Thread):
         now = clock.monotonic()
         self._schedules = {entry: Schedule.starting(entry.frequency_s, now) for entry in stream.entries}
         self._failures = 0
+        self._fenced: Fenced | None = None
         self._requested = False
         self._look_again: dict[CheckpointEntry, float] = {}
 
     def request(self) -> None:
         """Make a checkpoint now, whenever the next one was due."""
         self._requested = True
+        self._wake.set()
+
+    def ask(self, request: Request) -> None:
+        """Make a checkpoint that begins after this call, and answer. What the last one has to answer is not answered
+        here: it is durable when that is."""
+        self._asked.put(request)
         self._wake.set()
 
     def stop(self) -> None:
@@ -82,7 +95,7 @@ class Saver(threading.Thread):
         self.stream.deadline_s = deadline_s
 
     def run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self._fenced is None:
             self._clock.wait(self._wake, self._announced())
             self._wake.clear()
             if self._stopping.is_set():
@@ -91,19 +104,47 @@ class Saver(threading.Thread):
                 self._requested = False
                 due_now = self._clock.monotonic()
                 self._schedules = {entry: replace(each, due=due_now) for entry, each in self._schedules.items()}
+            if asked := self._drained():
+                self._on_request(asked)
+                continue
             now = self._clock.monotonic()
             due = [entry for entry, schedule in self._schedules.items() if schedule.due <= now]
             again = [entry for entry, at in self._look_again.items() if at <= now and entry not in due]
-            if (due or again) and not self._periodic(due, again):
-                break
+            if due or again:
+                self._checkpoint(due, again, Trigger.INTERVAL)
+        self._refuse()
         self._last_given.wait()
         self._finally()
 
-    def _periodic(self, due: list[CheckpointEntry], again: list[CheckpointEntry]) -> bool:
-        """Whether there may be another one."""
-        outcome = self._cycle((*due, *again), Trigger.INTERVAL, None)
+    def _drained(self) -> tuple[Request, ...]:
+        asked = []
+        with suppress(Empty):
+            while True:
+                asked.append(self._asked.get_nowait())
+        return tuple(asked)
+
+    def _on_request(self, asked: tuple[Request, ...]) -> None:
+        at_rest = any(request.at_rest for request in asked)
+        outcome = self._checkpoint(list(self.stream.entries), [], Trigger.REQUEST, at_rest=at_rest)
+        if not self._stopping.is_set():  # else this cycle may have made way for the last one
+            self._answered(asked, str(outcome) if isinstance(outcome, StoreError) else "")
+
+    def _refuse(self) -> None:
+        """The stream is another writer's, and the command goes on: say so to all who still ask."""
+        while self._fenced is not None and not self._stopping.is_set():
+            if asked := self._drained():
+                self._answered(asked, str(self._fenced))
+            self._clock.wait(self._wake, _REFUSE_EVERY_S)
+            self._wake.clear()
+
+    def _checkpoint(
+        self, due: list[CheckpointEntry], again: list[CheckpointEntry], trigger: Trigger, *, at_rest: bool = False
+    ) -> bool | StoreError:
+        """One cycle, and what it means for the next ones. Returns as `_cycle`."""
+        outcome = self._cycle((*due, *again), trigger, None, at_rest=at_rest)
         if isinstance(outcome, Fenced):
-            return False
+            self._fenced = outcome
+            return outcome
         now = self._clock.monotonic()
         for entry in (*due, *again):
             self._look_again.pop(entry, None)
@@ -112,14 +153,14 @@ class Saver(threading.Thread):
             for entry in (*due, *again):  # a second look that failed is a failed cycle, too
                 self._schedules[entry] = self._schedules[entry].after_failure(now, random.random())
             self._failed(Failed(outcome, self._failures, self._wake_at() - now))
-            return True
+            return outcome
         self._failures = 0
         for entry in due:
             self._schedules[entry] = self._schedules[entry].after_end(now)
         if outcome:
             for entry in (*due, *again):
                 self._look_again[entry] = now + look_again_s(entry.frequency_s)
-        return True
+        return outcome
 
     def _finally(self) -> None:
         assert self._last is not None
@@ -136,11 +177,11 @@ class Saver(threading.Thread):
             self.stream.close()
 
     def _cycle(
-        self, entries: tuple[CheckpointEntry, ...], trigger: Trigger, exit_code: int | None
+        self, entries: tuple[CheckpointEntry, ...], trigger: Trigger, exit_code: int | None, *, at_rest: bool = False
     ) -> bool | StoreError:
         """Whether files wait for their writers; or what went wrong."""
         try:
-            return self.stream.cycle(entries, trigger, self._stopping, exit_code=exit_code)
+            return self.stream.cycle(entries, trigger, self._stopping, exit_code=exit_code, at_rest=at_rest)
         except StoreError as error:
             return error
         except Exception as error:  # noqa: BLE001  # ours to mend; meanwhile the other checkpoints go on

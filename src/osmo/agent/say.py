@@ -22,7 +22,7 @@ from osmo.clock import Clock
 from osmo.logs import line
 from osmo.logs.progress import progress
 from osmo.logs.size import bytes_of
-from osmo.logs.write import LogWriter
+from osmo.logs.write import Log
 
 _NAMES_IN_A_LINE = 3
 _STILL_HERE_S = 3600.0
@@ -32,7 +32,7 @@ class Narrator:
     """Turns one stream's events into log lines. The four lines of OSMO's own page come for every upload; an idle cycle
     says nothing after the first, but for one line an hour."""
 
-    def __init__(self, path: str, url: str, log: LogWriter, clock: Clock) -> None:
+    def __init__(self, path: str, url: str, log: Log, clock: Clock) -> None:
         self._path = path
         self._url = url
         self._log = log

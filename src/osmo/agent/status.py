@@ -16,6 +16,7 @@ from osmo.states import NEXT, State
 
 _NAMES_KEPT = 100
 _NAMES_SAID = 3
+_ANSWERS_KEPT = 100
 
 
 @dataclass(slots=True)
@@ -72,14 +73,26 @@ class StreamStatus:
 
 
 class StatusBoard:
-    """Keeps `status.json` and the `saved-N.json` of each stream. A write that fails is dropped and counted."""
+    """Keeps `status.json` and the `saved-N.json` of each stream. A write that fails is dropped and counted.
 
-    def __init__(self, attempt: AttemptDir, streams: Iterable[tuple[CheckpointEntry, ...]], clock: Clock) -> None:
+    inherited: whether an agent may come after this one, and go on from what is written. If not, only those who asked
+    for a checkpoint ever read it.
+    """
+
+    def __init__(
+        self,
+        attempt: AttemptDir,
+        streams: Iterable[tuple[CheckpointEntry, ...]],
+        clock: Clock,
+        *,
+        inherited: bool = True,
+    ) -> None:
         self._attempt = attempt
+        self.inherited = inherited
         self._clock = clock
         self._lock = threading.Lock()
         self._streams = [StreamStatus.of(entries) for entries in streams]
-        self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": ""}
+        self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": "", "answers": []}
         self._go_on(records.read(attempt.status))
         self._durable: dict[int, Mapping[str, Saved]] = {}
         self.dropped = 0
@@ -106,6 +119,16 @@ class StatusBoard:
         with self._lock:
             self._record |= facts
             self._write()
+
+    def answer(self, request: str, failed: str) -> None:
+        """The checkpoint that was asked for is durable; or `failed` says why it is not."""
+        with self._lock:
+            kept = self._record["answers"][1 - _ANSWERS_KEPT :]
+            self._record["answers"] = [*kept, {"request": request, "failed": failed}]
+            self._write()
+
+    def answered(self, request: str) -> bool:
+        return any(answer["request"] == request for answer in self._record["answers"])
 
     def due(self, place: int, seconds: float | None) -> None:
         """Stream number `place` has its next cycle in `seconds`."""
@@ -179,7 +202,7 @@ class StatusBoard:
 
     def _save(self, place: int, event: Committed | Unchanged) -> None:
         """What is durable, and how it looked on this machine: so `query` can tell what is not."""
-        if event.saved is self._durable.get(place):
+        if not self.inherited or event.saved is self._durable.get(place):
             return  # an idle cycle: it is there already
         self._durable[place] = event.saved
         files = {name: list(saved.stat) for name, saved in event.saved.items() if not saved.record.deferred}
@@ -189,7 +212,7 @@ class StatusBoard:
         """Take over what an agent before us had written of this attempt."""
         if earlier is None:
             return
-        self._record |= {name: earlier[name] for name in ("started", "cause") if name in earlier}
+        self._record |= {name: earlier[name] for name in ("started", "cause", "answers") if name in earlier}
         known = {name.name for name in fields(StreamStatus)}
         for place, stream in enumerate(earlier["streams"]):
             self._streams[place] = StreamStatus(**{name: value for name, value in stream.items() if name in known})

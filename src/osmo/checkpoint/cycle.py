@@ -21,7 +21,7 @@ class Cycle:
 
     due: the files that it looks at more closely. moving: those of them that are being written. unsent: those that there
     was no time for. out_of_time: whether its deadline has passed. failed: why it is not the last one yet, although
-    everything else is done.
+    everything else is done. at_rest: who asked for it says that nobody writes just now.
     """
 
     trigger: Trigger
@@ -36,10 +36,11 @@ class Cycle:
     moving: set[str] = field(default_factory=set)
     unsent: set[str] = field(default_factory=set)
     failed: StoreError | None = None
+    at_rest: bool = False
 
     @property
     def last(self) -> bool:
-        return self.trigger is not Trigger.INTERVAL
+        return self.trigger in (Trigger.FINAL, Trigger.PREEMPT)
 
     @property
     def makes_way(self) -> bool:

@@ -12,6 +12,7 @@ class Trigger(StrEnum):
     INTERVAL = "interval"
     FINAL = "final"
     PREEMPT = "preempt"
+    REQUEST = "request"
 
 
 class Mark(NamedTuple):

@@ -52,6 +52,11 @@ def _starting(commands: Any) -> None:
     validate.add_argument("file", metavar="FILE", help="the workflow spec (YAML)")
     _formats(validate)
 
+    checkpoint = _command(commands, "checkpoint", "request", "workflow_checkpoint", "make checkpoints of its tasks now")
+    _run_id(checkpoint)
+    checkpoint.add_argument("--task", help="only of this task")
+    _waiting(checkpoint)
+
     resume = _command(commands, "resume", "resume", "resume", "go on with workflows after a reboot")
     _run_ids(resume, "*")
     resume.add_argument("--all", action="store_true", help="all of this machine that are not over")
@@ -117,7 +122,15 @@ def _ending(commands: Any) -> None:
     _formats(delete)
 
 
+def _waiting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait", action="store_true", help="return when it is in the store; exit 1 if it is not")
+    parser.add_argument("--timeout", metavar="DURATION", help="wait no longer than that")
+    _formats(parser)
+
+
 def _checkpoint(commands: Any) -> None:
+    _waiting(_command(commands, "now", "request", "now", "inside a task: make a checkpoint of its data now"))
+
     listing = _command(commands, "list", "checkpoint", "list_checkpoints", "list the checkpoints at a url")
     _url(listing)
     listing.add_argument("-c", "--count", type=_count, default=20, metavar="N", help="at most so many a stream (20)")

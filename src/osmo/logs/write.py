@@ -4,9 +4,40 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from osmo.clock import Clock
 from osmo.logs import line
+
+
+class Log(Protocol):
+    """Where we say something. dropped: how many lines could not be written."""
+
+    dropped: int
+
+    def ours(self, text: str) -> None:
+        """Something that we say: one line, whatever names it holds."""
+
+
+class PlainLog:
+    """Our lines alone, with no task before them, to a descriptor: of a terminal, a pipe, a file. None: to nobody."""
+
+    def __init__(self, descriptor: int | None, clock: Clock) -> None:
+        self._descriptor = descriptor
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.dropped = 0
+
+    def ours(self, text: str) -> None:
+        if self._descriptor is None:
+            return
+        body = f"{self._clock.now():%Y/%m/%d %H:%M:%S} [osmo] {one_line(text)}\n".encode()
+        try:
+            with self._lock:
+                while body:
+                    body = body[os.write(self._descriptor, body) :]
+        except OSError:  # a full disk, a terminal that was closed
+            self.dropped += 1
 
 
 class LogWriter:
@@ -22,9 +53,9 @@ class LogWriter:
         self.dropped = 0
 
     def ours(self, text: str) -> None:
-        """Something that we say. It is one line, and harmless on a terminal, whatever names `text` holds."""
+        """Something that we say."""
         stamp = line.prefix(self._clock.now(), self._task, self._attempt, ours=True)
-        self._append(stamp + _printable(" ".join(text.splitlines())).encode() + b"\n", 1)
+        self._append(stamp + one_line(text).encode() + b"\n", 1)
 
     @property
     def path(self) -> Path:
@@ -60,7 +91,7 @@ class LogWriter:
                 self.dropped += lines
 
 
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+def one_line(text: str) -> str:
+    """The text as one line that is harmless on a terminal."""
+    text = " ".join(text.splitlines())
+    return text if text.isprintable() else "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

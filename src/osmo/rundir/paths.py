@@ -16,7 +16,7 @@ RUN_ID = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?-[1-9][0-9]*")
 @dataclass(frozen=True, slots=True)
 class AttemptDir:
     """One attempt of one task. Who writes what: the runner `task.json`, the wrapper `started` and `exit`, the command
-    `output`, the agent all the rest."""
+    `output`, whoever wants a checkpoint a file in `requests`, the agent all the rest."""
 
     path: Path
 
@@ -71,6 +71,11 @@ class AttemptDir:
     def data(self) -> Path:
         """The folder that `{{output}}` stands for."""
         return self.path / "data"
+
+    @property
+    def requests(self) -> Path:
+        """A file for each checkpoint that somebody asked for; the agent removes what it has answered."""
+        return self.path / "requests"
 
     def saved(self, stream: int) -> Path:
         """What of stream number `stream` is durable, with its local identity."""

@@ -55,6 +55,8 @@ def entry(spec: CheckpointSpec, environment: Mapping[str, str], place: Place) ->
         url=url.checked(spec.url),
         frequency_s=spec.frequency,
         regex=spec.regex,
+        keep=spec.keep,
+        restore=spec.restore,
     )
 
 

@@ -1,6 +1,6 @@
 import threading
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from osmo.checkpoint.events import Failed
 from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.stream import Stream
 from osmo.errors import StoreError, Unavailable
+from osmo.rundir.requests import Request
 from osmo.spec.checkpoint import CheckpointEntry
 from support.clock import FakeClock
 
@@ -29,12 +30,20 @@ class Cycles:
         self.made: list[tuple[float, tuple[str, ...], Trigger]] = []
         self.closed = 0
         self.another = threading.Event()  # a cycle was made
+        self.at_rest: list[bool] = []
 
     def cycle(
-        self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event, *, exit_code: int | None = None
+        self,
+        due: Iterable[CheckpointEntry],
+        trigger: Trigger,
+        stop: threading.Event,
+        *,
+        exit_code: int | None = None,
+        at_rest: bool = False,
     ) -> bool:
         self.made.append((self._clock.monotonic() - 1000.0, tuple(entry.regex for entry in due), trigger))
         self.another.set()
+        self.at_rest.append(at_rest)
         self._clock.advance(self.takes_s)
         outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
         if isinstance(outcome, Exception):
@@ -54,7 +63,13 @@ class Saving:
         self.cycles = Cycles(self.clock, entries, *outcomes)
         self.failed: list[Failed] = []
         self.done = 0
-        self.saver = Saver(cast(Stream, self.cycles), self.clock, self.failed.append, lambda _: None, self._done)
+        self.answers: list[tuple[list[str], str]] = []
+        self.saver = Saver(
+            cast(Stream, self.cycles), self.clock, self.failed.append, lambda _: None, self._done, self._answered
+        )
+
+    def _answered(self, requests: tuple[Request, ...], failed: str) -> None:
+        self.answers.append(([request.id for request in requests], failed))
 
     def _done(self) -> None:
         self.done += 1
@@ -151,3 +166,49 @@ def test_after_stop_nothing_is_begun_before_the_last_cycle() -> None:
     saving.saver.finish(Last(Trigger.FINAL, 0))
     saving.saver.run()
     assert [trigger for _, _, trigger in saving.cycles.made] == [Trigger.FINAL]
+
+
+def test_a_request_is_answered_by_a_cycle_that_began_after_it() -> None:
+    saving = Saving(entries=(FAST, SLOW))
+    saving.saver.ask(Request("early", at_rest=True))
+    made, cycle = saving.cycles.made, saving.cycles.cycle
+
+    def meanwhile(*args: Any, **options: Any) -> bool:
+        if len(made) == 0:
+            saving.saver.ask(Request("while it runs"))
+            saving.cycles.takes_s = 2.0
+        return cycle(*args, **options)
+
+    saving.cycles.cycle = meanwhile  # type: ignore[method-assign]
+    saving.run(15.0)
+    assert [(round(at), due, trigger) for at, due, trigger in made] == [
+        (0, ("", "x"), Trigger.REQUEST),
+        (2, ("", "x"), Trigger.REQUEST),
+        (14, ("",), Trigger.INTERVAL),  # `frequency` counts from the end of the last one
+        (16, ("", "x"), Trigger.FINAL),
+    ]
+    assert saving.cycles.at_rest == [True, False, False, False]
+    assert saving.answers == [(["early"], ""), (["while it runs"], "")]
+
+
+def test_a_request_that_fails_says_why_and_the_checkpoint_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    saving = Saving(Unavailable("down"), False, entries=(CheckpointEntry("/a", "s3://b", 3600.0),))
+    saving.saver.ask(Request("one"))
+    assert saving.run(3000.0) == [5.0, 3605.0]
+    assert saving.answers == [(["one"], "down")]
+
+
+def test_a_request_whose_cycle_made_way_for_the_last_one_is_left_to_that() -> None:
+    saving = Saving()
+    saving.saver.ask(Request("late"))
+    cycle = saving.cycles.cycle
+
+    def ended_meanwhile(*args: Any, **options: Any) -> bool:
+        saving.saver.finish(Last(Trigger.FINAL, 0))
+        return cycle(*args, **options)
+
+    saving.cycles.cycle = ended_meanwhile  # type: ignore[method-assign]
+    saving.saver.run()
+    assert saving.answers == []
+    assert saving.done == 1

@@ -1,0 +1,97 @@
+"""The savers of an attempt's streams, and where their news go: into the log, onto the board, to who decides."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from osmo.agent.config import Limits
+from osmo.agent.loop import Durable, Events
+from osmo.agent.requests import Answered
+from osmo.agent.saver import Saver
+from osmo.agent.say import Narrator
+from osmo.agent.spot import Cloud, Watch
+from osmo.agent.status import StatusBoard
+from osmo.checkpoint.archive import Earlier
+from osmo.checkpoint.budget import ByteBudget, suitable_total
+from osmo.checkpoint.events import Event
+from osmo.checkpoint.manifest import Writer
+from osmo.checkpoint.stream import Settings, Stream
+from osmo.clock import Clock
+from osmo.errors import StoreError
+from osmo.logs.write import Log
+from osmo.spec.checkpoint import CheckpointEntry
+from osmo.store.open import open_store, prepare
+
+Entries = tuple[CheckpointEntry, ...]
+
+
+def _of_the_task(_entries: Entries) -> str:
+    return ""
+
+
+def _unknown(_place: int) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """All that one attempt saves, each stream with the place that the board knows it by.
+
+    environ: where credentials and endpoints are looked for. name: of a stream, empty for `<task>.<folder>`. earlier:
+    what an agent before us knew of the stream at a place.
+    """
+
+    streams: Iterable[Entries]
+    writer: Writer
+    limits: Limits
+    environ: Mapping[str, str]
+    log: Log
+    board: StatusBoard
+    events: Events
+    clock: Clock
+    name: Callable[[Entries], str] = _of_the_task
+
+    def prepare(self) -> None:
+        """Load what their stores need: later the package may be another."""
+        for entries in self.streams:
+            with suppress(StoreError):  # it will be said when it is asked
+                prepare(entries[0].url, self.environ)
+
+    def start(self, earlier: Callable[[int], Earlier | None] = _unknown) -> list[Saver]:
+        """Begin, the command having started: the first checkpoints are due a frequency from now."""
+        budget = ByteBudget(suitable_total())
+        savers = [self._saver(place, entries, budget, earlier(place)) for place, entries in enumerate(self.streams)]
+        for saver in savers:
+            saver.start()
+        if savers and self.limits.spot != "off":
+            Watch(self.events.put, self.clock, bases=_addresses(self.limits.spot)).start()
+        return savers
+
+    def _saver(self, place: int, entries: Entries, budget: ByteBudget, earlier: Earlier | None) -> Saver:
+        narrator = Narrator(entries[0].path, entries[0].url, self.log, self.clock)
+
+        def report(event: Event) -> None:
+            narrator(event)
+            self.board.happened(place, event)
+
+        settings = Settings(
+            settle_s=min(self.limits.settle_s, *(entry.frequency_s for entry in entries)),
+            endpoint=self.environ.get("AWS_ENDPOINT_URL_S3") or self.environ.get("AWS_ENDPOINT_URL", ""),
+            name=self.name(entries),
+        )
+        open_it = partial(open_store, entries[0].url, self.environ)
+        stream = Stream(entries, self.writer, open_it, report, self.clock, budget, settings, earlier)
+        return Saver(
+            stream,
+            self.clock,
+            failed=report,
+            due=lambda seconds: self.board.due(place, seconds),
+            done=lambda: self.events.put(Durable(place)),
+            answered=lambda requests, failed: self.events.put(Answered(place, requests, failed)),
+        )
+
+
+def _addresses(spot: str) -> dict[Cloud, str] | None:
+    """Whom to ask for a notice: None for the usual address."""
+    return None if spot == "auto" else dict.fromkeys(Cloud, spot)
