@@ -38,6 +38,14 @@ class RunDirectoryError(UsageError):
     """The run directory cannot be used: it belongs to somebody else, or is full, or not readable."""
 
 
+class NoSuchCommand(OsmoError):
+    """A command is not there, or cannot be run. code: what a shell would exit with."""
+
+    def __init__(self, message: str, code: int = 127) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class StoreError(OsmoError):
     """A data store did not do what it was asked."""
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 
 from osmo.agent import files
-from osmo.agent.child import Child, missing_command
+from osmo.agent.child import Child, check_command
 from osmo.agent.config import TaskConfig
 from osmo.agent.loop import Attempt, Cause, Events, Patience
 from osmo.agent.output import Follower
@@ -77,8 +77,7 @@ def _start(
         log.ours(note)
     environment = {"PYTHONUNBUFFERED": "1", **environ, **config.environment, ATTEMPT: str(where.path)}
     command = config.command or ("true",)
-    if (why := missing_command(command, environment, config.cwd)) is not None:
-        raise OsmoError(why)
+    check_command(command, environment, config.cwd)
     files.write(config.files)
     where.data.mkdir(mode=0o700, exist_ok=True)
     return Child.start(where, command, environment, config.cwd, clock)

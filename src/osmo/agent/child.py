@@ -18,7 +18,7 @@ from typing import IO
 
 from osmo.agent import launch
 from osmo.clock import Clock
-from osmo.errors import RunDirectoryError
+from osmo.errors import NoSuchCommand, RunDirectoryError
 from osmo.rundir import records
 from osmo.rundir.identity import Process, boot, group_alive, host
 from osmo.rundir.paths import AttemptDir
@@ -150,20 +150,21 @@ class Child:
         return self._leader.alive
 
 
-def missing_command(command: tuple[str, ...], environment: Mapping[str, str], cwd: str) -> str | None:
-    """Why the command cannot be started, None if it can. environment: what it was submitted with."""
+def check_command(command: tuple[str, ...], environment: Mapping[str, str], cwd: str) -> None:
+    """Raises NoSuchCommand if the command cannot be started."""
     program = command[0]
     if not os.path.isdir(cwd):
-        return f"the working directory {cwd} is not there"
+        raise NoSuchCommand(f"the working directory {cwd} is not there")
     if "/" in program:
         path = os.path.join(cwd, program)
         if os.path.isfile(path) and os.access(path, os.X_OK):
-            return None
-        return f"{program!r} is {'not executable' if os.path.exists(path) else 'not there'} (in {cwd})"
+            return
+        if os.path.exists(path):
+            raise NoSuchCommand(f"{program!r} is not executable (in {cwd})", 126)
+        raise NoSuchCommand(f"{program!r} is not there (in {cwd})")
     folders = environment.get("PATH", os.defpath).split(os.pathsep)
     if shutil.which(program, path=os.pathsep.join(os.path.join(cwd, folder) for folder in folders)) is None:
-        return f"command not found: {program!r} (in the PATH of the submit)"
-    return None
+        raise NoSuchCommand(f"command not found: {program!r} (in the PATH of the environment)")
 
 
 def _started(attempt: AttemptDir) -> Process | None:

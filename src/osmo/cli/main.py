@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from osmo.cli.parser import Command, build
+from osmo.cli.parser import Command, build, split
 from osmo.errors import OsmoError, SpecError, UsageError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, CANCELLED = 0, 1, 2, 3, 4
@@ -17,7 +17,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command. Returns what to exit with."""
-    args = build(_help).parse_args(argv)
+    ours, rest = split(argv)
+    args = build(_help).parse_args(ours, argparse.Namespace(rest=rest))
     command: Command = args.command
     try:
         code = command(args)

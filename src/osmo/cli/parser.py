@@ -1,7 +1,7 @@
 """The words of the command line. Building them is quick: `osmo --help` imports nothing else."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from osmo.states import State
@@ -33,6 +33,19 @@ def build(help_: Command) -> argparse.ArgumentParser:
     )
     completion.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
     return parser
+
+
+def split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """What is ours to parse, and the command that `checkpoint run` is to run: all behind the first `--`, whatever it
+    looks like. None if there is no `--`: then all behind the options is no business of argparse either."""
+    if list(argv[:2]) != ["checkpoint", "run"]:
+        return list(argv), None
+    if "--" in argv:
+        at = argv.index("--")
+        return list(argv[:at]), list(argv[at + 1 :])
+    if {"-h", "--help"} & set(argv):
+        return ["checkpoint", "run", "--help"], None
+    return ["checkpoint", "run"], None
 
 
 def _starting(commands: Any) -> None:
@@ -122,6 +135,24 @@ def _ending(commands: Any) -> None:
     _formats(delete)
 
 
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.usage = f"{parser.prog} --path PATH --url URL --frequency DURATION [option ...] -- COMMAND [ARG ...]"
+    entry = parser.add_argument_group("what to checkpoint, as in a spec's `checkpoint:`")
+    entry.add_argument("--path", help="a folder, a file, or folder/*")
+    entry.add_argument("--url", help="where to: s3://bucket/path, file:///absolute/path")
+    entry.add_argument("--frequency", metavar="DURATION", help="how long to wait between two checkpoints: 30s, 10m")
+    entry.add_argument("--regex", help="only files that it matches")
+    entry.add_argument("--keep", metavar="N", help="how many checkpoints stay restorable (1)")
+    entry.add_argument("--name", help="the name that its checkpoints have at the url (that of the folder)")
+    entry.add_argument("--config", metavar="FILE", help="read a list of entries from a YAML file instead")
+    parser.add_argument("--restore", action="store_true", help="begin with the newest checkpoint, if the path is empty")
+    parser.add_argument("--grace", metavar="DURATION", help="on SIGTERM, for the end and the last checkpoint (25s)")
+    parser.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
+    parser.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
+    parser.add_argument("--log", metavar="FILE", help="append what osmo says to a file, not to standard error")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but what is lost at the end")
+
+
 def _waiting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="return when it is in the store; exit 1 if it is not")
     parser.add_argument("--timeout", metavar="DURATION", help="wait no longer than that")
@@ -129,6 +160,7 @@ def _waiting(parser: argparse.ArgumentParser) -> None:
 
 
 def _checkpoint(commands: Any) -> None:
+    _run(_command(commands, "run", "run", "run", "run a command and checkpoint what it writes"))
     _waiting(_command(commands, "now", "request", "now", "inside a task: make a checkpoint of its data now"))
 
     listing = _command(commands, "list", "checkpoint", "list_checkpoints", "list the checkpoints at a url")

@@ -5,21 +5,20 @@ import base64
 import fcntl
 import os
 import shutil
-import sys
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from osmo.agent.config import FileSpec, Limits, TaskConfig
 from osmo.cli import launch, watch
+from osmo.cli.before import ask_stores, limits, warn
 from osmo.cli.output import print_json
 from osmo.cli.settings import Settings, environment, load
 from osmo.cli.view import RunView, live, view
 from osmo.clock import SystemClock
-from osmo.errors import RunDirectoryError, RunNotFound, SpecError, StoreError, Unavailable, UsageError
+from osmo.errors import RunDirectoryError, RunNotFound, SpecError, UsageError
 from osmo.rundir import files as made_files
 from osmo.rundir import records
 from osmo.rundir.identity import boot, host
@@ -29,10 +28,8 @@ from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
 from osmo.spec.tokens import resolve
 from osmo.spec.workflow import Task
-from osmo.store.open import probe
 
 FORMAT = 1
-_PROBE_S = 5.0
 
 
 def validate(args: argparse.Namespace) -> int:
@@ -43,7 +40,7 @@ def validate(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_json({"valid": False, "problems": error.problems})
         raise
-    _warn(*checked.warnings)
+    warn(*checked.warnings)
     if args.format == "json":
         print_json({"valid": True, "warnings": checked.warnings})
     else:
@@ -59,12 +56,13 @@ def submit(args: argparse.Namespace) -> int:
     home = Home(settings.home)
     where = _place(settings)
     checked = check(Path(args.file), where)
-    _warn(*checked.warnings)
+    warn(*checked.warnings)
     home.prepare()
-    plan = _Plan(home, where, checked, _limits(settings))
-    _warn(*plan.refuse_what_others_write())
+    plan = _Plan(home, where, checked, limits(settings))
+    warn(*plan.refuse_what_others_write())
     if not args.no_check:
-        _ask_stores({entry.url for task in plan.example.values() for entry in place.entries(task, where)}, where)
+        urls = {entry.url for task in plan.example.values() for entry in place.entries(task, where)}
+        ask_stores(urls, where.environ, "the workflow")
     with _one_at_a_time(home):
         plan.refuse_what_others_write()
         run = plan.write_or_nothing(Path(args.file))
@@ -241,47 +239,8 @@ def _place(settings: Settings) -> Place:
     return Place(environment(), os.getcwd(), str(settings.home))
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        final_timeout_s=settings.seconds("final_timeout"),
-        grace_s=settings.seconds("grace"),
-        settle_s=settings.seconds("settle"),
-        spot=_spot(settings),
-    )
-
-
-def _spot(settings: Settings) -> str:
-    """Raises UsageError if it is none of the ways there are."""
-    value = settings.values["spot"]
-    if value.text not in ("auto", "off") and not value.text.startswith("http://"):
-        raise UsageError(f"{value.source}: spot: {value.text!r} is not auto, off or an http:// address")
-    return value.text
-
-
-def _ask_stores(urls: set[str], where: Place) -> None:
-    """Ask each store once. Raises UsageError, one line a url, if one says no; warns of those that say nothing."""
-
-    def ask(url: str) -> StoreError | None:
-        try:
-            probe(url, where.environ, _PROBE_S)
-        except StoreError as error:
-            return error
-        return None
-
-    if not urls:
-        return
-    with ThreadPoolExecutor(min(16, len(urls))) as pool:
-        answers = [answer for answer in pool.map(ask, sorted(urls)) if answer is not None]
-    silent = [answer for answer in answers if isinstance(answer, Unavailable)]
-    _warn(*(f"{answer}; the workflow starts, its checkpoints wait for the store" for answer in silent))
-    refusals = [answer for answer in answers if answer not in silent]
-    if refusals:
-        lines = [f"{answer}. {answer.hint}".rstrip() for answer in refusals]
-        raise UsageError("\n      ".join(lines), hint="Nothing was started. --no-check starts it nevertheless.")
-
-
 def _say_submitted(run: RunDir, plan: _Plan, args: argparse.Namespace) -> None:
-    _warn(*(note for notes in plan.notes.values() for note in notes))
+    warn(*(note for notes in plan.notes.values() for note in notes))
     if args.format == "json":
         print_json({"name": run.id, "directory": str(run.path)})
     else:
@@ -292,11 +251,6 @@ def _say_submitted(run: RunDir, plan: _Plan, args: argparse.Namespace) -> None:
 def _warn_of_the_end_of_the_session(where: Place) -> None:
     job = where.environ.get("SLURM_JOB_ID")
     if job:
-        _warn(f"this is Slurm job {job}: Slurm ends what it started when the script ends; use --foreground")
+        warn(f"this is Slurm job {job}: Slurm ends what it started when the script ends; use --foreground")
     elif 1 in (os.getpid(), os.getppid()):
-        _warn("this is a child of PID 1: in a container everything ends with it; use --foreground")
-
-
-def _warn(*lines: str) -> None:
-    for line in lines:
-        print(f"WARNING: {line}", file=sys.stderr)
+        warn("this is a child of PID 1: in a container everything ends with it; use --foreground")

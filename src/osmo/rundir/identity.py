@@ -77,6 +77,29 @@ def group_alive(pgid: int) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A process that another one started, or that one of those did. zombie: it has ended, and nobody has asked how."""
+
+    pid: int
+    parent: int
+    session: int
+    zombie: bool
+
+
+def descendants(pid: int) -> list[Relative]:
+    """All of them, the nearest first. Empty where there is no /proc."""
+    children: dict[int, list[Relative]] = {}
+    for name in os.listdir("/proc") if Path("/proc/self/stat").exists() else ():
+        if name.isdecimal() and (fields := _stat(int(name))):
+            one = Relative(int(name), int(fields[1]), int(fields[3]), fields[0] in ("Z", "X"))
+            children.setdefault(one.parent, []).append(one)
+    found = list(children.get(pid, ()))
+    for one in found:
+        found += children.get(one.pid, ())
+    return found
+
+
 def _alive(pid: int, started: int) -> bool:
     if not Path("/proc/self/stat").exists():
         try:
@@ -96,7 +119,8 @@ def _started(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat after the name, which may hold spaces: [0] state, [2] group, [19] start time."""
+    """The fields of /proc/<pid>/stat after the name, which may hold spaces: [0] state, [1] parent, [2] group,
+    [3] session, [19] start time."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

@@ -100,8 +100,9 @@ class Document:
         ]
 
 
-def parse(text: str) -> Document:
-    """The one YAML document in `text`. Raises `DocumentError` if there is none to speak of."""
+def parse(text: str, shape: str = "a spec begins with `workflow:`") -> Document:
+    """The one YAML document in `text`. Raises `DocumentError` if there is none to speak of; it names the `shape` that
+    one would have."""
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
@@ -116,7 +117,7 @@ def parse(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         raise _invalid(text, error) from error
     if root is None or root.tag == "tag:yaml.org,2002:null":
-        raise DocumentError("is empty: a spec begins with `workflow:`")
+        raise DocumentError(f"is empty: {shape}")
     return document
 
 

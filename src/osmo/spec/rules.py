@@ -106,6 +106,19 @@ def findings(
     return found
 
 
+def entry_findings(
+    specs: Mapping[int, CheckpointSpec], place: Place, real: Callable[[str], str] = os.path.realpath
+) -> Findings:
+    """The same of entries with no workflow around them; their fields are `checkpoint[0]` and so on."""
+    found = Findings([], [])
+    entries = list(_placed_entries(_task("none", Parts((), "none", {}, {}, specs), place), found))
+    for entry in entries:
+        found.problems.extend(_store_in_path(entry, real))
+        found.warnings.extend(_doubtful(entry))
+    found.problems.extend(_same_twice(entries))
+    return found
+
+
 def _task(workflow: str, parts: Parts, place: Place) -> _Task:
     run = place.run_directory(f"{workflow}-1")
     output = f"{run}/tasks/{parts.name}/0/data"
@@ -145,7 +158,12 @@ def _misplaced(task: _Task, item: _Entry, real: Callable[[str], str]) -> Iterato
         yield Problem((*item.field, "path"), text)
     elif _contains(run, root) and not _contains(real(task.output), root):
         yield Problem((*item.field, "path"), f"{shown(entry.path)} is in the run directory, but not in {{{{output}}}}")
-    store = url.directory(entry.url)
+    yield from _store_in_path(item, real)
+
+
+def _store_in_path(item: _Entry, real: Callable[[str], str]) -> Iterator[Problem]:
+    """A store that would hold itself."""
+    entry, root, store = item.value, real(item.value.root), url.directory(item.value.url)
     if store is None:
         return
     if _contains(root, real(store)):

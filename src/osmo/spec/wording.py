@@ -77,12 +77,14 @@ def unknown(model: type[BaseModel], name: str) -> str:
 
 
 def model_of(field: Field) -> type[BaseModel]:
-    """Which model stands at a field of the document."""
+    """Which model stands at a field of a spec, or of a list of checkpoints without a workflow."""
     models: dict[tuple[Any, ...], type[BaseModel]] = {
         (): Document,
         ("workflow",): Workflow,
         ("workflow", "tasks", int): Task,
         ("workflow", "tasks", int, "files", int): File,
         ("workflow", "tasks", int, "checkpoint", int): CheckpointSpec,
+        ("checkpoint", int): CheckpointSpec,
+        (int,): CheckpointSpec,
     }
     return models[tuple(int if isinstance(part, int) else part for part in field)]

@@ -115,8 +115,6 @@ def _regex(text: str) -> str:
 def _keep(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"must be a whole number, 1 or more, not {shown(value)}")
-    if value != 1:
-        raise ValueError(f"keep {shown(value)} is not supported yet, only 1 is")
     return value
 
 

@@ -121,7 +121,6 @@ C = f"{T}.checkpoint[0]"
             f"{C}.regex: 'a{{99999999999}}' is not a regular expression: the repetition number is too large",
         ),
         (checkpoint(regex=None), f"{C}.regex: must be text, not null"),
-        (checkpoint(keep=3), f"{C}.keep: keep 3 is not supported yet, only 1 is"),
         (checkpoint(keep=0), f"{C}.keep: must be a whole number, 1 or more, not 0"),
         (checkpoint(keep=True), f"{C}.keep: must be a whole number, 1 or more, not true"),
         (checkpoint(keep="1"), f"{C}.keep: must be a whole number, 1 or more, not '1'"),

@@ -29,7 +29,7 @@ def test_a_task_needs_no_more_than_a_name() -> None:
 
 def test_an_entry_keeps_one_checkpoint_and_restores_on_retry() -> None:
     entry = {"path": "/a", "url": "s3://b", "frequency": "1m"}
-    task = Task.model_validate({"name": "a", "checkpoint": [entry, {**entry, "keep": 1, "restore": False}]})
+    task = Task.model_validate({"name": "a", "checkpoint": [entry, {**entry, "keep": 3, "restore": False}]})
     assert [(item.frequency, item.regex, item.keep, item.restore) for item in task.checkpoint] == [
         (60.0, "", 1, "retry"),
         (60.0, "", 1, False),

@@ -1,0 +1,58 @@
+"""What is settled before a command is started: how patient its agent is, and whether its stores say no."""
+
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from osmo.agent.config import Limits
+from osmo.cli.settings import Settings
+from osmo.errors import StoreError, Unavailable, UsageError
+from osmo.store.open import probe
+
+_PROBE_S = 5.0
+
+
+def limits(settings: Settings) -> Limits:
+    """Raises UsageError for a setting that is none."""
+    return Limits(
+        final_timeout_s=settings.seconds("final_timeout"),
+        grace_s=settings.seconds("grace"),
+        settle_s=settings.seconds("settle"),
+        spot=_spot(settings),
+    )
+
+
+def ask_stores(urls: set[str], environ: Mapping[str, str], what: str) -> None:
+    """Ask each store once, before `what` is started. Raises UsageError, one line a url, if one says no; warns of those
+    that say nothing."""
+
+    def ask(url: str) -> StoreError | None:
+        try:
+            probe(url, environ, _PROBE_S)
+        except StoreError as error:
+            return error
+        return None
+
+    if not urls:
+        return
+    with ThreadPoolExecutor(min(16, len(urls))) as pool:
+        answers = [answer for answer in pool.map(ask, sorted(urls)) if answer is not None]
+    silent = [answer for answer in answers if isinstance(answer, Unavailable)]
+    warn(*(f"{answer}; {what} starts, its checkpoints wait for the store" for answer in silent))
+    refusals = [answer for answer in answers if answer not in silent]
+    if refusals:
+        lines = [f"{answer}. {answer.hint}".rstrip() for answer in refusals]
+        raise UsageError("\n      ".join(lines), hint="Nothing was started. --no-check starts it nevertheless.")
+
+
+def warn(*lines: str) -> None:
+    for line in lines:
+        print(f"WARNING: {line}", file=sys.stderr)
+
+
+def _spot(settings: Settings) -> str:
+    """Raises UsageError if it is none of the ways there are."""
+    value = settings.values["spot"]
+    if value.text not in ("auto", "off") and not value.text.startswith("http://"):
+        raise UsageError(f"{value.source}: spot: {value.text!r} is not auto, off or an http:// address")
+    return value.text
