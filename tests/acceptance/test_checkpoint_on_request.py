@@ -17,7 +17,7 @@ NOWHERE = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
 
 
 def entry(bucket: Bucket, path: str = "data") -> dict[str, Any]:
-    return {"path": path, "url": f"s3://{bucket.name}", "frequency": "1h"}
+    return {"path": path, "url": f"s3://{bucket.name}", "frequency": "1h", "keep": 9}
 
 
 def go(osmo: Osmo) -> None:

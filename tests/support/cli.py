@@ -27,9 +27,11 @@ class Osmo:
         self.directory = directory
         self.home = Home(directory / "osmo-home")
         (directory / "home").mkdir()
+        (directory / "temporary").mkdir()
         self.environ = {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "HOME": str(directory / "home"),
+            "TMPDIR": str(directory / "temporary"),
             "OSMO_HOME": str(self.home.path),
             "OSMO_GRACE": "3s",
             "OSMO_FINAL_TIMEOUT": "60s",

@@ -231,6 +231,12 @@ class Attempt:
             for saver in self._savers:
                 saver.hurry(self._deadline.send)
 
+    def _hurry_for(self, signum: signal.Signals) -> None:
+        """Somebody presses Ctrl-C although the command is over: the wait is too long for him."""
+        if self._deadline is None:
+            self._log.ours(f"{signum.name}: the last checkpoint has {self._patience.grace_s:g} s left")
+        self._hurry()
+
     def _told(self, event: Event | None) -> bool:
         """Whether a signal came with this event or comes now. Who takes a machine away often tells everybody at once:
         the command may have ended before we hear of it."""
@@ -281,9 +287,8 @@ class Attempt:
                     if self._savers[event.place].stream.durable:
                         self._board.final(event.place)
                     continue
-                case ForCommand() if self._deadline is None:
-                    self._log.ours(f"{event.signum.name}: the last checkpoint has {self._patience.grace_s:g} s left")
-                    self._hurry()
+                case ForCommand():
+                    self._hurry_for(event.signum)
                 case signal.Signals() | Notice():
                     self._hurry()
             now = self._clock.monotonic()

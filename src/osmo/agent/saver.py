@@ -35,8 +35,9 @@ class Saver(threading.Thread):
     """Checkpoints one stream until `finish` and the last cycle after it.
 
     failed: told of each failed cycle. due: told in how many seconds the next cycle begins. done: called once, when
-    the last checkpoint is durable, or never will be, for the stream is another writer's. answered: told how a checkpoint
-    that was asked for went: empty, or why it failed. The thread ends when the store was told that nothing more comes.
+    the last checkpoint is durable, or never will be, for the stream is another writer's. answered: told how a
+    checkpoint that was asked for went: empty, or why it failed. The thread ends when the store was told that nothing
+    more comes.
     """
 
     def __init__(

@@ -199,6 +199,26 @@ def test_a_request_that_fails_says_why_and_the_checkpoint_is_tried_again(monkeyp
     assert saving.answers == [(["one"], "down")]
 
 
+def test_who_asks_for_a_checkpoint_of_a_stream_that_another_took_over_is_told_so() -> None:
+    by = Writer("uuid", "other-1", "train", 0, "there", "id")
+    saving = Saving(Fenced(by))
+    saving.saver.ask(Request("first"))
+    waits = 0
+
+    def meanwhile() -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 1:
+            saving.saver.ask(Request("second"))
+        if waits == 3:
+            saving.saver.finish(Last(Trigger.FINAL, 0))
+
+    saving.clock.meanwhile = meanwhile
+    saving.saver.run()
+    assert saving.answers == [(["first"], f"fenced by {by}"), (["second"], f"fenced by {by}")]
+    assert [trigger for _, _, trigger in saving.cycles.made] == [Trigger.REQUEST, Trigger.FINAL]
+
+
 def test_a_request_whose_cycle_made_way_for_the_last_one_is_left_to_that() -> None:
     saving = Saving()
     saving.saver.ask(Request("late"))

@@ -32,7 +32,7 @@ def test_an_entry_keeps_one_checkpoint_and_restores_on_retry() -> None:
     task = Task.model_validate({"name": "a", "checkpoint": [entry, {**entry, "keep": 3, "restore": False}]})
     assert [(item.frequency, item.regex, item.keep, item.restore) for item in task.checkpoint] == [
         (60.0, "", 1, "retry"),
-        (60.0, "", 1, False),
+        (60.0, "", 3, False),
     ]
 
 
