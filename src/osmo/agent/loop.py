@@ -231,10 +231,10 @@ class Attempt:
             for saver in self._savers:
                 saver.hurry(self._deadline.send)
 
-    def _hurry_for(self, signum: signal.Signals) -> None:
-        """Somebody presses Ctrl-C although the command is over: the wait is too long for him."""
-        if self._deadline is None:
-            self._log.ours(f"{signum.name}: the last checkpoint has {self._patience.grace_s:g} s left")
+    def _hurried_by(self, event: "signal.Signals | Notice | ForCommand") -> None:
+        """The command is over: what comes now is about us, Ctrl-C too. For whoever pressed that, it takes too long."""
+        if isinstance(event, ForCommand) and self._deadline is None:
+            self._log.ours(f"{event.signum.name}: the last checkpoint has {self._patience.grace_s:g} s left")
         self._hurry()
 
     def _told(self, event: Event | None) -> bool:
@@ -287,10 +287,8 @@ class Attempt:
                     if self._savers[event.place].stream.durable:
                         self._board.final(event.place)
                     continue
-                case ForCommand():
-                    self._hurry_for(event.signum)
-                case signal.Signals() | Notice():
-                    self._hurry()
+                case signal.Signals() | Notice() | ForCommand():
+                    self._hurried_by(event)
             now = self._clock.monotonic()
             quiet_since = max([began, *(self._savers[place].stream.flowed_at for place in open_places)])
             if now - quiet_since > self._patience.final_timeout_s or (self._deadline and now > self._deadline.end):
