@@ -73,6 +73,17 @@ def test_sigusr1_to_the_agent_asks_for_one(osmo: Osmo, bucket: Bucket) -> None:
     assert osmo.wait(run).returncode == 0
 
 
+def test_sigusr1_to_a_workflow_in_the_foreground_asks_all_its_tasks(osmo: Osmo, bucket: Bucket) -> None:
+    spec = osmo.task(f"mkdir data; echo 1 > data/a; touch begun; {WAIT}", checkpoint=[entry(bucket)])
+    process = osmo.start("workflow", "submit", spec, "--foreground")
+    until((osmo.directory / "begun").exists)
+    process.send_signal(signal.SIGUSR1)
+    until(lambda: bucket.files() == {"data/a"})
+    go(osmo)
+    assert process.wait(60) == 0
+    assert triggers(bucket) == ["request", "final"]
+
+
 def test_a_request_outlives_the_agent(osmo: Osmo, bucket: Bucket) -> None:
     run = osmo.submit(osmo.task(f"mkdir data; echo 1 > data/a; touch begun; {WAIT}", checkpoint=[entry(bucket)]))
     until((osmo.directory / "begun").exists)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from osmo.errors import OsmoError, UsageError
 from osmo.logs.size import bytes_of
 from osmo.rundir import records, requests
 from osmo.rundir.identity import Process
-from osmo.rundir.paths import AttemptDir
+from osmo.rundir.paths import AttemptDir, RunDir
 from osmo.states import State
 
 _LOOK_EVERY_S = 0.1
@@ -65,6 +66,14 @@ def workflow_checkpoint(args: argparse.Namespace) -> int:
     if args.wait:
         _wait(asked, timeout_s, lambda: launch.see_to(run))
     return _say(asked, args)
+
+
+def ask_all(run: RunDir) -> None:
+    """Ask every task of a run that saves something. Nobody waits for an answer, so a full disk does not matter."""
+    for task in view(run).tasks:
+        if not task.state.over and task.config.entries:
+            with suppress(OSError):
+                requests.ask(task.attempt, at_rest=False)
 
 
 def now(args: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from osmo.backends.local import LocalBackend
 from osmo.cli import launch
 from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK, close, close_stdout
 from osmo.cli.output import print_json
+from osmo.cli.request import ask_all
 from osmo.cli.settings import environment, load
 from osmo.cli.view import RunView, as_json, home_of, view
 from osmo.clock import Clock, SystemClock
@@ -30,7 +31,7 @@ _LOOK_EVERY_S = 0.2
 _SEE_TO_EVERY_S = 5.0
 _STALLED_S = 10.0  # without a byte: nobody reads any more
 _AT_ONCE = 64 * 1024
-_ENDS = (signal.SIGTERM, signal.SIGINT)
+_HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def logs(args: argparse.Namespace) -> int:
@@ -79,13 +80,13 @@ def follow(run: RunDir) -> int:
 
 def in_foreground(run: RunDir) -> int:
     """Supervise the run in this process and show its log. Ctrl-C cancels. SIGTERM is a preemption, and so is the end of
-    the terminal (SIGHUP), unless somebody saw to it that it is ignored (nohup)."""
+    the terminal (SIGHUP), unless somebody saw to it that it is ignored (nohup). SIGUSR1 asks for checkpoints."""
     clock = SystemClock()
     terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     showing = _Showing(_Log(run, None), terminals, clock)
     signals: SimpleQueue[Any] = SimpleQueue()
     told: set[str] = set()
-    with queued(signals, *_ENDS, *([] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP])):
+    with queued(signals, *_HEEDED, *([] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP])):
         supervisor = Supervisor(run, LocalBackend(environment()), clock)
         showing.start()
         while not supervisor.step().over:
@@ -94,6 +95,9 @@ def in_foreground(run: RunDir) -> int:
             while not signals.empty():
                 if (got := signals.get()) is signal.SIGINT:
                     records.write(run.cancel, {"by": "Ctrl-C"})
+                    continue
+                if got is signal.SIGUSR1:
+                    ask_all(run)
                     continue
                 if got is signal.SIGHUP:
                     close(*terminals)

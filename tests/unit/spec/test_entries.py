@@ -7,6 +7,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.entries import from_file, from_options
 from osmo.spec.place import Place
 
+SHAPE = "it holds a list of checkpoints, as `checkpoint:` of a task does"
 PLACE = Place({"HOME": "/home/me", "DATA": "/data"}, "/proj", "/home/me/osmo")
 
 
@@ -37,19 +38,18 @@ def test_a_file_holds_entries_as_a_spec_does(tmp_path: Path, lead: str) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("", [" is empty: it holds a list of checkpoints, as `checkpoint:` of a task does"]),
-        ("5", ["1:1: 5 is not what it should be: it holds a list of checkpoints, as `checkpoint:` of a task does"]),
+        ("", [f" is empty: {SHAPE}"]),
+        ("5", [f"1:1: 5 is not what it should be: {SHAPE}"]),
         (
             "checkpoint: x",
-            ["1:1: 'x' is not what it should be: it holds a list of checkpoints, as `checkpoint:` of a task does"],
+            [f"1:1: 'x' is not what it should be: {SHAPE}"],
         ),
-        ("[]", ["1:1: nothing is to be checkpointed: it holds a list of checkpoints, as `checkpoint:` of a task does"]),
+        ("[]", [f"1:1: nothing is to be checkpointed: {SHAPE}"]),
         (
             "checkpoint: []\nworkflow: {}",
             [
-                "1:1: nothing is to be checkpointed: it holds a list of checkpoints, as `checkpoint:` of a task does",
-                "2:1: workflow: unknown field 'workflow': it holds a list of checkpoints, as `checkpoint:` of a task "
-                "does",
+                f"1:1: nothing is to be checkpointed: {SHAPE}",
+                f"2:1: workflow: unknown field 'workflow': {SHAPE}",
             ],
         ),
         (
