@@ -15,7 +15,7 @@ _COMPRESS_ABOVE = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _LARGEST = 4 * 1024**3  # unpacked: some ten million files
 _FACTS = {"name": str, "size": int, "mode": int, "mtime_ns": int, "digest": str, "place": str, "etag": str}
-_FLAGS = ("deferred", "torn_possible")
+_FLAGS = ("deferred", "live", "torn_possible")
 
 
 def encode(record: Record) -> bytes:

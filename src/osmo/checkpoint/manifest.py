@@ -32,6 +32,7 @@ class FileRecord:
     url: an object of the stream's own, or the plain file's. etag: of the object there, empty if it is not known.
     deferred: it was being written at the time, so this is its content of an earlier checkpoint.
     torn_possible: it was still being written after the command had ended.
+    live: it was being appended to, so this is its beginning, up to the last whole line or event.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FileRecord:
     etag: str
     deferred: bool = False
     torn_possible: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

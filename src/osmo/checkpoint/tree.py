@@ -17,7 +17,7 @@ ROOT = "."  # the root's own name among the problems
 UNFINISHED = (".osmo-restore.", ".osmo-part.")
 """How names begin that osmo alone gives: what a restore, or a store that is a folder, has not finished. No data."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MOST_LINKS = 40
 _DEEPEST = 200  # each level holds a descriptor open while its folder is walked
 
@@ -45,14 +45,15 @@ class Scan:
     """What one walk found.
 
     Names are relative to the root; `problems` says why a name is not among the files. doubles: those of them whose key
-    is another file's. device: the filesystem that the
-    root is on. exists: there is a root, and it could be looked at. hindered: why this says less than it should, or
-    empty.
+    is another file's. databases: those of the files that are SQLite databases in WAL mode with a -wal.
+    device: the filesystem that the root is on. exists: there is a root, and it could be looked at. hindered: why this
+    says less than it should, or empty.
     """
 
     files: dict[str, Stat] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     doubles: set[str] = field(default_factory=set)
+    databases: set[str] = field(default_factory=set)
     device: int | None = None
     exists: bool = True
     hindered: str = ""
@@ -106,10 +107,24 @@ class Tree:
     @contextmanager
     def open(self, name: str) -> Iterator[int]:
         """A descriptor for reading the regular file `name`. Raises OSError, LeadsOut among them."""
-        descriptor = os.open(self.root, _FILE & ~os.O_NOFOLLOW) if self.is_file else self._open(name)
+        descriptor = os.open(self.root, READ_FILE & ~os.O_NOFOLLOW) if self.is_file else self._open(name)
         try:
             _check_regular(os.fstat(descriptor), name)
             yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator[tuple[int, str]]:
+        """The open folder that the file `name` really lies in, and its name there. Raises OSError, as `resolved`."""
+        if not self.is_file:
+            with self.resolved(name) as (within, part, _):
+                yield within, part
+            return
+        folder, part = os.path.split(os.path.realpath(self.root))
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield descriptor, part
         finally:
             os.close(descriptor)
 
@@ -126,7 +141,7 @@ class Tree:
     def _open(self, name: str) -> int:
         with self.resolved(name) as (within, part, found):
             _check_regular(found, name)
-            return os.open(part, _FILE, dir_fd=within)
+            return os.open(part, READ_FILE, dir_fd=within)
 
     @contextmanager
     def resolved(self, name: str) -> Iterator[tuple[int, str, os.stat_result]]:

@@ -1,0 +1,40 @@
+"""How long a commit waits for files of the last checkpoint that are being rewritten. Pure."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Self
+
+from osmo.checkpoint.diff import Saved
+
+LOOK_EVERY_S = 1.0
+_LONGEST_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One cycle's patience: it ends at `until`, in the clock's monotonic seconds."""
+
+    until: float
+
+    @classmethod
+    def beginning(cls, now: float, frequency_s: float) -> Self:
+        """The cycle of an entry has begun: ten minutes, or its frequency if that is shorter."""
+        return cls(now + min(frequency_s, _LONGEST_S))
+
+    @classmethod
+    def none(cls) -> Self:
+        """Nothing is waited for: the last cycle, or one that has a deadline."""
+        return cls(float("-inf"))
+
+    def pause_s(self, now: float) -> float:
+        """Until the next look; 0 once patience has ended."""
+        return max(0.0, min(LOOK_EVERY_S, self.until - now))
+
+
+def holding(moving: Set[str], last: Mapping[str, Saved]) -> set[str]:
+    """Which of the moving files hold the commit: those that were whole in the last checkpoint.
+
+    A commit without them would pair their old content with the new one of others. A new file is only left out: nothing
+    of it is lost. One that the last checkpoint deferred had its time, or a file that never rests would hold every one.
+    """
+    return {name for name in moving if name in last and not last[name].record.deferred}
