@@ -6,12 +6,11 @@ from the bytes that were stored last time.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fnmatch import translate
 
-from blake3 import blake3
-
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.reader import Reader
 from osmo.checkpoint.tree import Stat
 from osmo.errors import FileMoved
 
@@ -72,61 +71,31 @@ def _events(descriptor: int, size: int, start: int) -> int:
     return at
 
 
-class LivePrefix:
-    """One pass over the first `size` bytes of an open live file; `digest` is known at the end.
+class Prefix(Reader):
+    """The beginning of an open live file, `size` bytes of it. Whatever is written behind them meanwhile is no matter.
 
-    stat: of the moment when `size` was found. known: what is stored of it. Whatever is written behind `size`
-    meanwhile is no matter.
+    stat: of the moment when `size` was found. known: what is stored of it, which it must begin with.
     """
 
-    moved = False
-
-    def __init__(self, descriptor: int, stat: Stat, name: str, size: int, known: FileRecord | None) -> None:
-        self.name = name
-        self.stat = stat
-        self.size = size
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, name: str, stat: Stat, size: int, known: FileRecord | None) -> None:
+        super().__init__(descriptor, name, stat, size)
         self._known = known
-        self._hasher = blake3()
 
-    @property
-    def digest(self) -> str:
-        return self._hasher.hexdigest()
-
-    def parts(self, part_size: int) -> Iterator[bytes]:
-        """Parts of exactly `part_size` bytes, the last one shorter.
-
-        Raises FileMoved as soon as the bytes that are stored are found not to be its beginning any more: it was rotated
-        or rewritten, and is a file like any other until it rests.
-        """
-        stored = self._known.size if self._known is not None else 0
-        if self.size < stored:
+    def _begin(self) -> None:
+        if self._known is not None and self.size < self._known.size:
             raise FileMoved(f"{self.name} is shorter than what is stored of it")
-        done = 0
-        while done < self.size:
-            part = self._read(done, min(part_size, self.size - done))
-            self._take(memoryview(part), stored - done)
-            done += len(part)
-            yield part
-        if os.fstat(self._descriptor).st_size < self.size:
-            raise FileMoved(f"{self.name} was cut while it was read")
 
-    def _read(self, at: int, count: int) -> bytes:
-        pieces = []
-        while count:
-            piece = os.pread(self._descriptor, count, at)
-            if not piece:
-                raise FileMoved(f"{self.name} was cut while it was read")
-            pieces.append(piece)
-            at, count = at + len(piece), count - len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _take(self, part: memoryview, ahead: int) -> None:
-        """Into the digest. ahead: bytes from the beginning of this part to the end of what is stored."""
-        if not 0 < ahead <= len(part):
+    def _hash(self, part: bytes, done: int) -> None:
+        ahead = self._known.size - done if self._known is not None else 0
+        if self._known is None or not 0 < ahead <= len(part):
             self._hasher.update(part)
             return
-        self._hasher.update(part[:ahead])
-        if self._known is not None and self.digest != self._known.digest:
+        view = memoryview(part)
+        self._hasher.update(view[:ahead])
+        if self.digest != self._known.digest:
             raise FileMoved(f"{self.name} does not begin with what is stored of it")
-        self._hasher.update(part[ahead:])
+        self._hasher.update(view[ahead:])
+
+    def _end(self) -> None:
+        if os.fstat(self.descriptor).st_size < self.size:
+            raise FileMoved(f"{self.name} was cut while it was read")

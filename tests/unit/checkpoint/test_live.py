@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmo.checkpoint import live
-from osmo.checkpoint.live import LiveNames, LivePrefix
+from osmo.checkpoint.live import LiveNames, Prefix
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.tree import Stat
 from osmo.errors import FileMoved
@@ -39,8 +39,8 @@ class Open:
     def whole(self, name: str, known: FileRecord | None = None) -> int:
         return live.whole(self.descriptor, name, self.path.stat().st_size, known)
 
-    def prefix(self, size: int, known: FileRecord | None = None) -> LivePrefix:
-        return LivePrefix(self.descriptor, Stat.of(os.fstat(self.descriptor)), "a.log", size, known)
+    def prefix(self, size: int, known: FileRecord | None = None) -> Prefix:
+        return Prefix(self.descriptor, "a.log", Stat.of(os.fstat(self.descriptor)), size, known)
 
 
 @pytest.fixture

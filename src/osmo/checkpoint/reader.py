@@ -1,0 +1,122 @@
+"""One pass over what is stored of an open file, hashed on the way."""
+
+import os
+from collections.abc import Callable, Iterator
+
+from blake3 import blake3
+
+from osmo.checkpoint.tree import Stat
+from osmo.errors import FileMoved
+
+
+class Reader:
+    """The first `size` bytes of an open file, of which nobody asks whether it moves.
+
+    stat: what the record says of the file's mode and times. torn: it was written meanwhile and taken all the same.
+    `digest` and `size` are true once `parts` has come to its end.
+    """
+
+    def __init__(self, descriptor: int, name: str, stat: Stat, size: int) -> None:
+        self.descriptor = descriptor
+        self.name = name
+        self.stat = stat
+        self.size = size
+        self.torn = False
+        self._hasher = blake3()
+
+    @property
+    def digest(self) -> str:
+        return self._hasher.hexdigest()
+
+    def parts(self, part_size: int) -> Iterator[bytes]:
+        """Parts of exactly `part_size` bytes, the last one shorter, from the beginning. May be called again.
+
+        Raises FileMoved when the bytes turn out not to be what they should: the last time after the last part was taken.
+        """
+        self._hasher, done = blake3(), 0
+        self._begin()
+        while done < self.size:
+            part = self._read(done, min(part_size, self.size - done))
+            self._check()
+            self._hash(part, done)
+            done += len(part)
+            if part:
+                yield part
+            if done < self.size and len(part) < part_size:
+                self._short(done)
+        self._end()
+
+    def _read(self, at: int, count: int) -> bytes:
+        """`count` bytes, fewer only at the end of the file."""
+        data = os.pread(self.descriptor, count, at)
+        if len(data) == count or not data:
+            return data
+        pieces, got = [data], len(data)
+        while got < count and (data := os.pread(self.descriptor, count - got, at + got)):
+            pieces.append(data)
+            got += len(data)
+        return b"".join(pieces)
+
+    def _short(self, done: int) -> None:
+        """The file ends after `done` bytes."""
+        raise FileMoved(f"{self.name} was cut while it was read")
+
+    def _begin(self) -> None:
+        """Before the first byte is read."""
+
+    def _hash(self, part: bytes, _done: int) -> None:
+        self._hasher.update(part)
+
+    def _check(self) -> None:
+        """After every part."""
+
+    def _end(self) -> None:
+        """After the last byte, while the upload is not complete."""
+
+
+class Whole(Reader):
+    """A file at rest: whoever touches its content ends the pass.
+
+    That its name goes to another file, or away, or it gets a further one, is no matter: this is the file that was found.
+    written: whether somebody could be writing it just now, which its stat need not tell. tolerant: there is no later, so
+    what is there is taken, and called torn.
+    """
+
+    def __init__(
+        self, descriptor: int, name: str, stat: Stat, written: Callable[[], bool], *, tolerant: bool = False
+    ) -> None:
+        super().__init__(descriptor, name, stat, stat.size)
+        self._looks = stat
+        self._names = 0
+        self._written = written
+        self._tolerant = tolerant
+
+    def _begin(self) -> None:
+        self._looks, self._names = self.stat, os.fstat(self.descriptor).st_nlink
+        self._check()
+        self._ask()
+
+    def _check(self) -> None:
+        found = os.fstat(self.descriptor)
+        now = Stat.of(found)
+        if found.st_nlink != self._names:  # that sets the time of change; nothing else may have set it
+            self._looks, self._names = self._looks._replace(ctime_ns=now.ctime_ns), found.st_nlink
+        if now != self._looks:
+            self._tear("changed while it was read")
+
+    def _ask(self) -> None:
+        if self._written():
+            self._tear("is open for writing")
+
+    def _end(self) -> None:
+        self._check()
+        self._ask()
+
+    def _short(self, done: int) -> None:
+        self._tear("was cut while it was read")
+        self.size = done
+
+    def _tear(self, how: str) -> None:
+        if not self._tolerant:
+            raise FileMoved(f"{self.name} {how}")
+        self.torn = True
