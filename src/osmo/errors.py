@@ -96,3 +96,7 @@ class NoCondition(StoreError):
 
 class FileMoved(OsmoError):
     """A file changed while it was read; nothing of it became visible in the store."""
+
+
+class OpenForWriting(FileMoved):
+    """A file that looks at rest, but a process has it open for writing, or mapped into its memory."""

@@ -1,39 +1,46 @@
 """One cycle: one pass over one path."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from osmo.checkpoint.archive import Next
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed
+from osmo.checkpoint.events import Committed, Unchanged
+from osmo.checkpoint.hold import Hold
 from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
 from osmo.checkpoint.tree import Scan, Stat, hindered, vanished, why
 from osmo.checkpoint.window import OutOfTime
-from osmo.errors import FileMoved, StoreError
+from osmo.errors import FileMoved, OpenForWriting, StoreError
+from osmo.spec.checkpoint import CheckpointEntry
 
 
 @dataclass(slots=True)
 class Cycle:
     """What one cycle knows: why it runs, what it found, what became of it.
 
-    due: the files that it looks at more closely. moving: those of them that are being written. unsent: those that there
-    was no time for. out_of_time: whether its deadline has passed. failed: why it is not the last one yet, although
-    everything else is done. at_rest: who asked for it says that nobody writes just now.
+    entries: whose files it looks at more closely: those are `due`. hold: how long its commit may be held. moving: those
+    that are being written. open: those of them that look at rest. unsettled: those that are read as live files. unsent:
+    those that there was no time for. out_of_time: whether its deadline has passed. failed: why it is not the last one
+    yet, although everything else is done. at_rest: who asked for it says that nobody writes just now.
     """
 
+    entries: tuple[CheckpointEntry, ...]
     trigger: Trigger
-    exit_code: int | None
     stop: threading.Event
     begun: datetime
     meter: Meter
     out_of_time: Callable[[], bool]
-    scan: Scan
-    due: Mapping[str, Stat]
-    problems: dict[str, str]
+    hold: Hold
+    exit_code: int | None = None
+    scan: Scan = field(default_factory=Scan)
+    due: Mapping[str, Stat] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
+    unsettled: Set[str] = frozenset()
     unsent: set[str] = field(default_factory=set)
     failed: StoreError | None = None
     at_rest: bool = False
@@ -59,6 +66,8 @@ class Cycle:
                 self.unsent.add(name)
             case FileMoved():
                 self.moving.add(name)
+                if isinstance(result, OpenForWriting):
+                    self.open.add(name)
             case OSError() if not vanished(result):
                 self.problems[name] = why(result)
                 if self.last and hindered(result):
@@ -105,4 +114,16 @@ class Cycle:
             unsent=tuple(sorted(self.unsent)),
             gone=gone,
             problems=self.problems,
+            open=tuple(sorted(self.open)),
+        )
+
+    def unchanged(self, saved: Mapping[str, Saved]) -> Unchanged:
+        """What is reported of it, if there was nothing to commit."""
+        return Unchanged(
+            saved=saved,
+            files=len(self.scan.files),
+            moving=len(self.moving),
+            exists=self.scan.exists,
+            problems=self.problems,
+            open=tuple(sorted(self.open)),
         )

@@ -37,6 +37,14 @@ class TakenOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """The commit waits, `seconds` at most, for files of the last checkpoint that are being rewritten."""
+
+    files: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """Files are about to be uploaded."""
 
@@ -58,7 +66,7 @@ class Committed:
     saved: everything in it. sent_files, sent_size: what this cycle uploaded. seconds: since the first bytes went.
     deferred: kept with their earlier content, for they are being written. left_out: new, and still being written.
     gone: no longer in the folder. unsent: there was no time for them before the deadline. problems: name to reason,
-    what could not be read.
+    what could not be read. open: those that look at rest, but somebody has them open for writing.
     """
 
     number: int
@@ -71,6 +79,7 @@ class Committed:
     gone: int
     unsent: tuple[str, ...]
     problems: Mapping[str, str]
+    open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +93,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The cycle found nothing to do. `saved`: as in Committed. `moving`: how many files wait for their writers."""
+    """The cycle found nothing to do. `saved`, `open`: as in Committed. `moving`: how many files wait for their writers.
+    """
 
     saved: Mapping[str, Saved]
     files: int
     moving: int
     exists: bool
     problems: Mapping[str, str]
+    open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +113,4 @@ class Failed:
     retry_s: float
 
 
-Event = Looked | Claimed | TakenOver | Begun | Progressed | Committed | Finished | Unchanged | Failed
+Event = Looked | Claimed | TakenOver | Holding | Begun | Progressed | Committed | Finished | Unchanged | Failed

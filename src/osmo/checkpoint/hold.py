@@ -26,9 +26,13 @@ class Hold:
         """Nothing is waited for: the last cycle, or one that has a deadline."""
         return cls(float("-inf"))
 
+    def left_s(self, now: float) -> float:
+        """How long it lasts."""
+        return max(0.0, self.until - now)
+
     def pause_s(self, now: float) -> float:
         """Until the next look; 0 once patience has ended."""
-        return max(0.0, min(LOOK_EVERY_S, self.until - now))
+        return min(LOOK_EVERY_S, self.left_s(now))
 
 
 def holding(moving: Set[str], last: Mapping[str, Saved]) -> set[str]:

@@ -11,7 +11,7 @@ from fnmatch import translate
 
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.reader import Reader
-from osmo.checkpoint.tree import Stat
+from osmo.checkpoint.tree import UNKNOWN, Stat
 from osmo.errors import FileMoved
 
 _EVENTS = "events.out.tfevents."
@@ -77,9 +77,22 @@ class Prefix(Reader):
     stat: of the moment when `size` was found. known: what is stored of it, which it must begin with.
     """
 
+    live = True
+
     def __init__(self, descriptor: int, name: str, stat: Stat, size: int, known: FileRecord | None) -> None:
         super().__init__(descriptor, name, stat, size)
         self._known = known
+
+    @property
+    def is_known(self) -> bool:
+        """Not a whole line was added since."""
+        known = self._known
+        return known is not None and known.live and (known.size, known.mtime_ns) == (self.size, self.stat.mtime_ns)
+
+    @property
+    def looks(self) -> Stat:
+        """With a piece of a line behind the prefix, the file is looked at again although it looks the same."""
+        return self.stat if self.size == self.stat.size else UNKNOWN
 
     def _begin(self) -> None:
         if self._known is not None and self.size < self._known.size:

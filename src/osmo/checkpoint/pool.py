@@ -124,7 +124,7 @@ class Pool:
         raise AssertionError("the last try returns")
 
     def _look_again(self, name: str, stat: Stat) -> Stat:
-        now = self._uploader.tree.stat(name) or stat
+        now = self._uploader.opener.tree.stat(name) or stat
         self._uploader.meter.expect(now.size - stat.size)
         return now
 

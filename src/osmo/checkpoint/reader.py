@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from blake3 import blake3
 
 from osmo.checkpoint.tree import Stat
-from osmo.errors import FileMoved
+from osmo.errors import FileMoved, OpenForWriting
 
 
 class Reader:
     """The first `size` bytes of an open file, of which nobody asks whether it moves.
 
     stat: what the record says of the file's mode and times. torn: it was written meanwhile and taken all the same.
-    `digest` and `size` are true once `parts` has come to its end.
+    `digest` and `size` are true once `parts` has come to its end. live: see `osmo.checkpoint.live`.
     """
+
+    live = False
 
     def __init__(self, descriptor: int, name: str, stat: Stat, size: int) -> None:
         self.descriptor = descriptor
@@ -25,15 +27,25 @@ class Reader:
         self._hasher = blake3()
 
     @property
+    def is_known(self) -> bool:
+        """Nothing of it has to be read: it is what is stored already."""
+        return False
+
+    @property
+    def looks(self) -> Stat:
+        """How the file looks as long as nothing has to be stored of it again."""
+        return self.stat
+
+    @property
     def digest(self) -> str:
         return self._hasher.hexdigest()
 
     def parts(self, part_size: int) -> Iterator[bytes]:
         """Parts of exactly `part_size` bytes, the last one shorter, from the beginning. May be called again.
 
-        Raises FileMoved when the bytes turn out not to be what they should: the last time after the last part was taken.
+        Raises FileMoved when the bytes turn out not to be what they should, for the last time after the last part.
         """
-        self._hasher, done = blake3(), 0
+        self._hasher, self.torn, done = blake3(), False, 0
         self._begin()
         while done < self.size:
             part = self._read(done, min(part_size, self.size - done))
@@ -59,7 +71,7 @@ class Reader:
 
     def _short(self, done: int) -> None:
         """The file ends after `done` bytes."""
-        raise FileMoved(f"{self.name} was cut while it was read")
+        raise FileMoved(f"{self.name} was cut to {done} bytes while it was read")
 
     def _begin(self) -> None:
         """Before the first byte is read."""
@@ -77,22 +89,22 @@ class Reader:
 class Whole(Reader):
     """A file at rest: whoever touches its content ends the pass.
 
-    That its name goes to another file, or away, or it gets a further one, is no matter: this is the file that was found.
-    written: whether somebody could be writing it just now, which its stat need not tell. tolerant: there is no later, so
-    what is there is taken, and called torn.
+    That its name goes to another file, or away, or it gets one more, is no matter: this is the file that was found.
+    written: whether somebody could be writing it just now, which its stat need not tell. tolerant: there is no later,
+    so what is there is taken, and called torn.
     """
 
     def __init__(
         self, descriptor: int, name: str, stat: Stat, written: Callable[[], bool], *, tolerant: bool = False
     ) -> None:
         super().__init__(descriptor, name, stat, stat.size)
-        self._looks = stat
+        self._expected = stat
         self._names = 0
         self._written = written
         self._tolerant = tolerant
 
     def _begin(self) -> None:
-        self._looks, self._names = self.stat, os.fstat(self.descriptor).st_nlink
+        self._expected, self._names = self.stat, os.fstat(self.descriptor).st_nlink
         self._check()
         self._ask()
 
@@ -100,13 +112,13 @@ class Whole(Reader):
         found = os.fstat(self.descriptor)
         now = Stat.of(found)
         if found.st_nlink != self._names:  # that sets the time of change; nothing else may have set it
-            self._looks, self._names = self._looks._replace(ctime_ns=now.ctime_ns), found.st_nlink
-        if now != self._looks:
+            self._expected, self._names = self._expected._replace(ctime_ns=now.ctime_ns), found.st_nlink
+        if now != self._expected:
             self._tear("changed while it was read")
 
     def _ask(self) -> None:
         if self._written():
-            self._tear("is open for writing")
+            self._tear("is open for writing", OpenForWriting)
 
     def _end(self) -> None:
         self._check()
@@ -116,7 +128,7 @@ class Whole(Reader):
         self._tear("was cut while it was read")
         self.size = done
 
-    def _tear(self, how: str) -> None:
+    def _tear(self, how: str, error: type[FileMoved] = FileMoved) -> None:
         if not self._tolerant:
-            raise FileMoved(f"{self.name} {how}")
+            raise error(f"{self.name} {how}")
         self.torn = True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from shlex import quote
 
-from osmo.checkpoint import key
+from osmo.checkpoint import key, sidecars
 from osmo.checkpoint.tree import ROOT, Scan, Stat, Tree
 from osmo.spec.checkpoint import CheckpointEntry, Matcher
 from osmo.store.keys import room
@@ -31,7 +31,11 @@ class Source:
     def scan(self) -> Scan:
         """The files that any entry takes and the store can hold."""
         takes_all = any(not entry.regex for entry in self.entries)
-        scan = self.tree.scan(None if takes_all else self._takes)
+        scan = self.tree.scan(None if takes_all else self._takes_beside)
+        sidecars.fold(self.tree, scan)
+        if not takes_all and not self.tree.is_file:
+            for name in [name for name in scan.files if sidecars.owner(name) and not self._takes(name)]:
+                del scan.files[name]
         for name in key.reserved(self.prefix, scan.files):
             del scan.files[name]
             scan.problems[ROOT if self.prefix else key.CONTROL] = "this name is osmo's own at the url"
@@ -59,6 +63,11 @@ class Source:
             return f"aws s3 cp {where}{'' if self.tree.is_file else '--recursive '}{quote(root)} {quote(to)}"
         folder = quote(to.removeprefix("file://").rstrip("/"))
         return f"mkdir -p {folder} && cp -a {quote(root)}{'' if self.tree.is_file else '/.'} {folder}"
+
+    def _takes_beside(self, name: str) -> bool:
+        """Whether an entry takes the file, or the database that it may be a part of."""
+        database = sidecars.owner(name)
+        return self._takes(name) or (database is not None and self._takes(database))
 
     def _takes(self, name: str) -> bool:
         return any(takes(name) for takes in self._matchers.values())

@@ -88,7 +88,7 @@ def snapshot(tree: Tree, name: str, scratch: Path) -> Iterator[int]:
 
     The copy lies in the folder `scratch` and is gone afterwards. While it is made, a writer is not kept from writing,
     and nothing in the task's folder changes, but for SQLite's own marks of who reads, in -shm. Raises FileMoved if it
-    cannot be had just now; OSError, ENOSPC among them, if `scratch` has no room: that is seen to first.
+    cannot be had just now, or it is no sound database; OSError, ENOSPC among them: that there is room is seen to first.
     """
     with tree.beside(name) as (folder, part), _opened(folder, part) as database:
         _make_room(scratch, folder, part)
@@ -200,8 +200,6 @@ def _errors(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise FileMoved(f"{name}: its -wal went away") from error
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL):
-            raise FileMoved(f"{name}: {error}") from error
-        full = code == sqlite3.SQLITE_FULL
-        raise OSError(errno.ENOSPC if full else errno.EINVAL, f"SQLite cannot copy it: {error}", name) from error
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, "no room for a copy of the database", name) from error
+        raise FileMoved(f"{name}: {error}") from error

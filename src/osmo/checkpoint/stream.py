@@ -1,8 +1,10 @@
 """One stream: all checkpoints that a task makes of one path at one url. Here one cycle reads like the manual."""
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from osmo.checkpoint import diff, key
 from osmo.checkpoint.archive import Archive, Earlier
@@ -10,11 +12,15 @@ from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Fenced, Place
-from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Looked, TakenOver, Unchanged
-from osmo.checkpoint.gate import SETTLE_S, Gate
+from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Holding, Looked, TakenOver
+from osmo.checkpoint.gate import SETTLE_S
+from osmo.checkpoint.hold import Hold
 from osmo.checkpoint.inventory import Inventory
+from osmo.checkpoint.live import LiveNames
+from osmo.checkpoint.lookout import Lookout
 from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer
 from osmo.checkpoint.meter import Flow, Meter
+from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.pool import Outcome, Pool
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.source import Source
@@ -36,7 +42,7 @@ class Settings:
 
     settle_s: how long a file must look the same before it is read. at_once: files sent at a time. endpoint: of S3, if
     it is not AWS's. name: of the stream, if it is not `<task>.<basename>`. shared: other tasks of the run have the same
-    plain files.
+    plain files. scratch: a folder of ours for copies of databases. live: patterns of further live files.
     """
 
     settle_s: float = SETTLE_S
@@ -44,6 +50,8 @@ class Settings:
     endpoint: str = ""
     name: str = ""
     shared: bool = False
+    scratch: Path = Path(tempfile.gettempdir())
+    live: tuple[str, ...] = ()
 
 
 class Stream:
@@ -77,7 +85,8 @@ class Stream:
         self._budget = budget
         self._settings = settings
         self._source = Source(entries)
-        self._gate = Gate(settings.settle_s)
+        self._is_live = LiveNames(settings.live)
+        self._lookout = Lookout(self._source.tree, self._is_live, settings.settle_s, clock)
         prefix = "" if first.contents_only else key.escaped(first.basename)
         keep = max(entry.keep for entry in entries)
         place = Place(self.name, prefix, settings.shared, keep, settings.at_once)
@@ -147,8 +156,8 @@ class Stream:
             raise self._fenced
         try:
             self._settle()
-            this = self._begin(due, trigger, stop, exit_code)
-            this.at_rest = at_rest
+            this = self._begin(due, trigger, stop)
+            this.exit_code, this.at_rest = exit_code, at_rest
             return self._run(this)
         except Fenced as error:
             self._fenced = error
@@ -164,32 +173,39 @@ class Stream:
         if self._fenced is None and not self._out_of_time():
             self._archive.close()
 
-    def _begin(
-        self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event, exit_code: int | None
-    ) -> Cycle:
+    def _begin(self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event) -> Cycle:
+        due, now = tuple(due), self._clock.monotonic()
+        frequency_s = min((entry.frequency_s for entry in due), default=0.0)
+        hold = Hold.none() if trigger is not Trigger.INTERVAL else Hold.beginning(now, frequency_s)
         meter = Meter(self._report, self._clock)
-        begun, scan = self._clock.now(), self._source.scan()
+        return Cycle(due, trigger, stop, self._clock.now(), meter, self._out_of_time, hold)
+
+    def _look(self, this: Cycle) -> None:
+        """Walk the folder: what is committed is the folder as it is now."""
+        scan = self._source.scan()
         self._weigh(scan)
         self._report(Looked(len(scan.files), scan.exists or bool(scan.problems), self._source.misnamed))
         if scan.files or scan.problems or self._archive.goes_on:
             self.claim()
             self._weigh(scan)  # by what the store holds
-        looked_at = self._source.taken_by(due, scan.files)
-        this = Cycle(trigger, exit_code, stop, begun, meter, self._out_of_time, scan, looked_at, scan.problems.copy())
-        if len(looked_at) < len(scan.files):  # what was wrong with the others is so still, as far as we know
-            others = self._problems.keys() & (scan.files.keys() - looked_at.keys())
+        this.scan, this.problems = scan, scan.problems.copy()
+        this.due = self._source.taken_by(this.entries, scan.files)
+        if len(this.due) < len(scan.files):  # what was wrong with the others is so still, as far as we know
+            others = self._problems.keys() & (scan.files.keys() - this.due.keys())
             this.problems.update({name: self._problems[name] for name in others})
-        return this
 
     def _run(self, this: Cycle) -> bool:
+        self._look(this)
         if this.last and this.scan.exists and (this.scan.files or self._inventory.all):
             this.meter.begin()  # the last checkpoint is always made, and said
             self._inventory.compare(self._etags())  # what the store lost is sent again
         changed = diff.changed(this.due, self._inventory.all)
         if this.last:
             this.failed = self._hindrance(this.scan)
-            changed |= diff.unsure(this.due, self._inventory.all)
-        self._upload(this, changed if this.last else self._at_rest(this, changed))
+        self._upload(this, changed if this.last else self._ready(this, changed))
+        while self._holds(this):
+            self._look(this)
+            self._upload(this, self._ready(this, diff.changed(this.due, self._inventory.all)))
         if this.makes_way:
             return True
         this.meter.end(complete=not this.unsent)
@@ -198,7 +214,7 @@ class Stream:
             self._commit(this, saved)
         else:
             self._inventory.commit(saved)  # the same set: only how it looks here is newer
-            self._report(Unchanged(saved, len(this.scan.files), len(this.moving), this.scan.exists, this.problems))
+            self._report(this.unchanged(saved))
         self.durable = this.last and this.failed is None
         if is_new or self._archive.is_behind:
             self._follow(this)
@@ -230,27 +246,29 @@ class Stream:
         """The folder of the plain files, or the one plain file."""
         return self.entries[0].basename if self._source.tree.is_file else self._source.prefix
 
-    def _at_rest(self, this: Cycle, changed: dict[str, Stat]) -> dict[str, Stat]:
-        """Those of the changed files that nobody is writing. The others are `moving`."""
+    def _ready(self, this: Cycle, changed: dict[str, Stat]) -> Mapping[str, Stat]:
+        """Those of the changed files that may be read. The others are `moving`."""
         if this.at_rest:
-            return dict(sorted(changed.items()))
-        resting = self._gate.look(changed, self._clock.monotonic())
-        if len(resting) < len(changed):
-            self._clock.wait(this.stop, self._settings.settle_s)
-            tree = self._source.tree
-            looked_again = {name: tree.stat(name) if name not in resting else changed[name] for name in changed}
-            changed = {name: stat for name, stat in looked_again.items() if stat is not None}
-            resting = self._gate.look(changed, self._clock.monotonic())
-        this.moving = changed.keys() - resting
-        return {name: changed[name] for name in sorted(resting)}
+            return changed
+        ready = self._lookout.sort(changed, this.scan.databases, this.stop)
+        this.moving, this.unsettled, this.open = set(ready.moving), ready.unsettled, set()
+        return ready.files
 
-    def _upload(self, this: Cycle, files: dict[str, Stat]) -> None:
+    def _holds(self, this: Cycle) -> bool:
+        """Wait for the files of the last checkpoint that are being rewritten. True if they rest now."""
+        held = self._lookout.holding(this.moving, this.scan.databases, self._inventory.committed)
+        if not held or this.last or self._is_urgent():
+            return False
+        self._report(Holding(tuple(sorted(held)), this.hold.left_s(self._clock.monotonic())))
+        return self._lookout.wait(held, this.moving, this.hold, lambda: this.makes_way or self._is_urgent())
+
+    def _upload(self, this: Cycle, files: Mapping[str, Stat]) -> None:
         """Send them, end markers last. Raises the first StoreError that no other file would escape."""
         if not files:
             return
         self._archive.look_around(self._plain, is_file=self._source.tree.is_file)
         this.meter.expect(sum(stat.size for stat in files.values()))
-        pool = Pool(self._uploader(this.meter, files), self._clock, self._settings.at_once, self._throttle, this)
+        pool = Pool(self._uploader(this, files), self._clock, self._settings.at_once, self._throttle, this)
         outcomes: list[Outcome] = []
         try:
             this.unsent |= pool.send(files, self._inventory.all, outcomes.append)
@@ -263,15 +281,16 @@ class Stream:
                 raise outcome.fatal
             this.take_down(outcome.name, outcome.result, self._source.tree.path(outcome.name))
 
-    def _uploader(self, meter: Meter, files: Mapping[str, Stat]) -> Uploader:
+    def _uploader(self, this: Cycle, files: Mapping[str, Stat]) -> Uploader:
         epoch = self._archive.epoch
         known = (saved.record for saved in self._inventory.committed.values())  # the base's, but for what is lost
+        scratch = self._settings.scratch
         return Uploader(
             self._archive.store,
-            self._source.tree,
+            Opener(self._source.tree, scratch, self._is_live, this.scan.databases, this.unsettled),
             self._source.prefix,
             self._budget,
-            meter,
+            this.meter,
             self._flow,
             self._window,
             epoch.names,
@@ -330,7 +349,7 @@ class Stream:
 
     def _follow(self, this: Cycle) -> None:
         """The plain files: now, or, if time may run out, later. In the last cycle a few times over."""
-        resend = self._uploader(this.meter, {}).resend
+        resend = self._uploader(this, {}).resend
         error = None
         for pause_s in (*PAUSES_S, None) if this.last else (None,):
             if self._is_urgent():

@@ -1,20 +1,18 @@
-"""One file into the store: opened once, stat before and after, hashed in the pass of the upload."""
+"""One file into the store: opened once, hashed in the pass of the upload."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from blake3 import blake3
 
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.key import key_of
-from osmo.checkpoint.lease import open_for_writing
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.names import Names, is_own
+from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
-from osmo.checkpoint.tree import Stat, Tree
+from osmo.checkpoint.reader import Reader
+from osmo.checkpoint.tree import Stat
 from osmo.checkpoint.window import Passage, Window
 from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, Unavailable
 from osmo.store.base import Store
@@ -30,7 +28,7 @@ class Uploader:
     """
 
     store: Store
-    tree: Tree
+    opener: Opener
     prefix: str
     budget: ByteBudget
     meter: Meter
@@ -50,51 +48,48 @@ class Uploader:
         can be no plain file's.
         """
         check_key(key_of(self.prefix, name), self.store.url)
-        with self.tree.open(name) as descriptor:
-            found = Stat.of(os.fstat(descriptor))
-            if found != stat and not last_chance:
-                raise FileMoved(f"{name} changed while it was looked at")
-            unsure = open_for_writing(descriptor)
+        with self.opener(name, stat, known, last_chance=last_chance) as file:
             try:
-                record = self._already_there(descriptor, name, found, known)
+                record = self._already_there(file, known)
                 if record is not None:
                     self.meter.expect(-stat.size)
-                    return Saved(found, record, unsure)
-                self.meter.sending(self.tree.path(name))
-                self.meter.expect(found.size - stat.size)
-                saved = self._send(_Reader(descriptor, found, name, tolerant=last_chance))
+                    return Saved(file.looks, record)
+                self.meter.sending(self.opener.tree.path(name))
+                self.meter.expect(file.size - stat.size)
+                saved = Saved(file.looks, self._send(file))
             except Unavailable:
                 self.doubt()
                 raise
         self.meter.stored()
         self.flow.stored(name)
-        return replace(saved, unsure=unsure)
+        return saved
 
     def resend(self, file: FileRecord, key: str) -> bool:
         """Write the content of a record to another key, if the local file still has it. Whether it had."""
         try:
-            with self.tree.open(file.name) as descriptor:
-                found = Stat.of(os.fstat(descriptor))
-                if found.size != file.size or self._digest(descriptor, file.name) != file.digest:
+            stat = self.opener.tree.stat(file.name)
+            if stat is None or stat.size != file.size:
+                return False
+            with self.opener(file.name, stat, file, last_chance=False) as reader:
+                if self._digest(reader) != file.digest:
                     return False
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                self._put(_Reader(descriptor, found, file.name, tolerant=False), key)
+                self._put(reader, key)
         except (OSError, FileMoved):
             return False
         return True
 
-    def _already_there(self, descriptor: int, name: str, found: Stat, known: FileRecord | None) -> FileRecord | None:
-        """The record of the file if its content is in the store. Else None, and nothing of the file was read."""
-        candidates = [*([known] if known is not None else []), *self.same_size.get(found.size, ())]
-        candidates = [each for each in candidates if each.size == found.size and not each.torn_possible]
+    def _already_there(self, file: Reader, known: FileRecord | None) -> FileRecord | None:
+        """The record of the file if its content is in the store."""
+        if known is not None and file.is_known:
+            return replace(known, deferred=False)
+        candidates = [*([known] if known is not None else []), *self.same_size.get(file.size, ())]
+        candidates = [each for each in candidates if each.size == file.size and not each.torn_possible]
         if not candidates:
             return None
-        digest = self._digest(descriptor, name)
-        if Stat.of(os.fstat(descriptor)) == found:
-            for twin in candidates:
-                if twin.digest == digest and (place := self._reached(twin, name)) is not None:
-                    return _record(name, found, digest, *place)
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        digest = self._digest(file)
+        for twin in candidates if not file.torn else ():
+            if twin.digest == digest and (place := self._reached(twin, file.name)) is not None:
+                return _record(file, *place)
         return None
 
     def _reached(self, twin: FileRecord, name: str) -> tuple[str, str] | None:
@@ -114,27 +109,24 @@ class Uploader:
         except (NotFound, NoCopy):
             return None
 
-    def _digest(self, descriptor: int, name: str) -> str:
-        hasher, done = blake3(), 0
-        while data := os.read(descriptor, SMALLEST_PART):
-            hasher.update(data)
+    def _digest(self, file: Reader) -> str:
+        done = 0
+        for part in file.parts(SMALLEST_PART):
             if done:  # a large file: whoever waits for the last checkpoint should see that it goes on
-                self.flow.reached(f"digest of {name}", done)
-            done += len(data)
-        return hasher.hexdigest()
+                self.flow.reached(f"digest of {file.name}", done)
+            done += len(part)
+        return file.digest
 
-    def _send(self, file: "_Reader") -> Saved:
+    def _send(self, file: Reader) -> FileRecord:
         """Straight to the plain file if that is allowed, else to an object of its own."""
         place = key_of(self.prefix, file.name)
         etag = self._send_directly(file, place) if self.names.takes_directly(place) else None
         if etag is None:
-            file.rewind()
             place = self.names.object(self.number)
             etag = self._put(file, place)
-        record = _record(file.name, file.stat, file.digest, place, etag, size=file.size, torn=file.moved)
-        return Saved(file.stat, record)
+        return _record(file, place, etag)
 
-    def _send_directly(self, file: "_Reader", key: str) -> str | None:
+    def _send_directly(self, file: Reader, key: str) -> str | None:
         """The etag of the plain file; None if there is something already."""
         try:
             etag = self._put(file, key, new=True)
@@ -154,9 +146,9 @@ class Uploader:
         except NotFound:
             return False
 
-    def _put(self, file: "_Reader", key: str, *, new: bool = False) -> str:
+    def _put(self, file: Reader, key: str, *, new: bool = False) -> str:
         """new: create-only, where the size allows it."""
-        size = file.stat.size
+        size = file.size
         if size <= SMALLEST_PART:
             with self.budget.taken(size):
                 body = b"".join(file.parts(SMALLEST_PART))
@@ -169,7 +161,7 @@ class Uploader:
         with self.budget.taken(how.memory):
             return self._put_parts(file, key, how)
 
-    def _put_parts(self, file: "_Reader", key: str, how: Cut) -> str:
+    def _put_parts(self, file: Reader, key: str, how: Cut) -> str:
         counted = 0
         passage = Passage(self.window, how.at_once)
 
@@ -191,67 +183,15 @@ class Uploader:
             raise
 
 
-class _Reader:
-    """One pass over an open file in parts of a given size; `digest` and `size` are known at the end."""
-
-    def __init__(self, descriptor: int, stat: Stat, name: str, *, tolerant: bool) -> None:
-        self.name = name
-        self.stat = stat
-        self.size = 0
-        self.moved = False
-        self._descriptor = descriptor
-        self._tolerant = tolerant
-        self._hasher = blake3()
-
-    @property
-    def digest(self) -> str:
-        return self._hasher.hexdigest()
-
-    def rewind(self) -> None:
-        """Read it from the beginning."""
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self.size, self._hasher = 0, blake3()
-
-    def parts(self, part_size: int) -> Iterator[bytes]:
-        """Parts of exactly `part_size` bytes, the last one shorter. Raises FileMoved as soon as the stat changes."""
-        while self.size < self.stat.size:
-            part = _read(self._descriptor, min(part_size, self.stat.size - self.size))
-            self._check()
-            if not part:  # cut short, and `tolerant`
-                return
-            self._hasher.update(part)
-            self.size += len(part)
-            yield part
-        self._check()
-
-    def _check(self) -> None:
-        if Stat.of(os.fstat(self._descriptor)) != self.stat:
-            if not self._tolerant:
-                raise FileMoved(f"{self.name} changed while it was read")
-            self.moved = True
-
-
-def _read(descriptor: int, count: int) -> bytes:
-    """`count` bytes, fewer only at the end of the file."""
-    data = os.read(descriptor, count)
-    if len(data) == count or not data:
-        return data
-    pieces = [data]
-    while (missing := count - sum(map(len, pieces))) and (data := os.read(descriptor, missing)):
-        pieces.append(data)
-    return b"".join(pieces)
-
-
-def _record(
-    name: str, stat: Stat, digest: str, place: str, etag: str, *, size: int | None = None, torn: bool = False
-) -> FileRecord:
+def _record(file: Reader, place: str, etag: str) -> FileRecord:
     return FileRecord(
-        name=name,
-        size=stat.size if size is None else size,
-        mode=stat.mode,
-        mtime_ns=stat.mtime_ns,
-        digest=digest,
+        name=file.name,
+        size=file.size,
+        mode=file.stat.mode,
+        mtime_ns=file.stat.mtime_ns,
+        digest=file.digest,
         place=place,
         etag=etag,
-        torn_possible=torn,
+        torn_possible=file.torn,
+        live=file.live,
     )
