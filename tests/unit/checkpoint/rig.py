@@ -59,7 +59,7 @@ class Rig:
             self._take_down,
             self.clock,
             ByteBudget(2**24),
-            Settings(2.0, at_once=4),
+            Settings(2.0, at_once=4, scratch=self.folder.parent / "scratch"),
             earlier,
         )
 

@@ -266,7 +266,7 @@ def test_the_last_cycle_is_not_done_while_the_machine_is_short_of_something(
     assert rig.names == ["a", "deep/b"]
 
 
-def test_what_a_memory_map_changed_without_a_trace_is_found_at_the_end(rig: Rig) -> None:
+def test_a_memory_map_that_stays_is_left_out_until_the_end(rig: Rig) -> None:
     rig.grow({"weights": "a" * 4096, "other": "b" * 4096})
     path = rig.folder / "weights"
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
@@ -275,7 +275,8 @@ def test_what_a_memory_map_changed_without_a_trace_is_found_at_the_end(rig: Rig)
         before = Stat.of(path.stat())
         mapped[:1] = b"y"
         assert Stat.of(path.stat()) == before
-        assert rig.memory.objects["ckpt/weights"][:1] == b"x"
+        assert rig.names == ["other"]
+        assert rig.committed.open == ("weights",)
     rig.finish()
     assert rig.restorable["weights"][:1] == rig.contents["ckpt/weights"][:1] == b"y"
     rig.check()
@@ -351,17 +352,17 @@ def test_a_file_that_looks_the_same_since_the_last_cycle_is_not_waited_for(rig: 
 def test_a_file_that_changes_while_it_is_read_shows_nothing_in_the_store(rig: Rig, size: int) -> None:
     rig.grow({"b": b"0" * size})
 
-    real = os.read
+    real = os.pread
 
-    def read(descriptor: int, count: int) -> bytes:
-        data = real(descriptor, count)
+    def read(descriptor: int, count: int, at: int) -> bytes:
+        data = real(descriptor, count, at)
         with open(rig.folder / "b", "r+b") as file:
             file.write(b"1")
         os.utime(rig.folder / "b", ns=(5, 5))
         return data
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        patch.setattr("osmo.checkpoint.reader.os.pread", read)
         rig.cycle()
     assert rig.contents == {}
     assert rig.records == []
@@ -855,16 +856,16 @@ def test_a_last_cycle_that_failed_does_not_send_again_what_it_sent(rig: Rig) -> 
 
 def test_a_file_that_moves_after_the_end_is_waited_for_a_little(rig: Rig) -> None:
     rig.grow({"a": "1"})
-    real = os.read
+    real = os.pread
 
-    def read(descriptor: int, count: int) -> bytes:
-        data = real(descriptor, count)
+    def read(descriptor: int, count: int, at: int) -> bytes:
+        data = real(descriptor, count, at)
         if data and len(rig.clock.waits) < 2:
             rig.grow({"a": "1" * (2 + len(rig.clock.waits))})
         return data
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        patch.setattr("osmo.checkpoint.reader.os.pread", read)
         rig.finish()
     assert len(rig.clock.waits) == 2
     assert rig.contents == {"ckpt/a": b"111"}
@@ -875,34 +876,34 @@ def test_a_file_that_moves_after_the_end_is_waited_for_a_little(rig: Rig) -> Non
 def test_progress_counts_a_file_that_grew_between_two_tries_as_it_is_now(rig: Rig) -> None:
     size = 17 * 2**20
     rig.grow({"a": b"0" * (9 * 2**20)})
-    real = os.read
+    real = os.pread
 
-    def read(descriptor: int, count: int) -> bytes:
+    def read(descriptor: int, count: int, at: int) -> bytes:
         rig.clock.advance(6)
-        data = real(descriptor, count)
+        data = real(descriptor, count, at)
         if not rig.clock.waits:
             rig.grow({"a": b"0" * size})
         return data
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        patch.setattr("osmo.checkpoint.reader.os.pread", read)
         rig.finish()
     assert [(said.done, said.total) for said in rig.progress] == [(2**23, size), (2**24, size), (size, size)]
 
 
 def test_a_file_that_never_rests_after_the_end_is_taken_and_marked(rig: Rig) -> None:
     rig.grow({"a": "1"})
-    real = os.read
+    real = os.pread
 
-    def read(descriptor: int, count: int) -> bytes:
-        data = real(descriptor, count)
+    def read(descriptor: int, count: int, at: int) -> bytes:
+        data = real(descriptor, count, at)
         if data:
             rig.grow({"a": f"{len(rig.clock.waits)}"})
             os.utime(rig.folder / "a", ns=(0, len(rig.clock.waits)))
         return data
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("osmo.checkpoint.upload.os.read", read)
+        patch.setattr("osmo.checkpoint.reader.os.pread", read)
         rig.finish()
     assert rig.newest["files"][0]["flags"] == ["torn_possible"]
     assert len(rig.clock.waits) == 3

@@ -277,14 +277,14 @@ def test_with_no_later_chance_a_file_that_is_cut_short_is_taken_and_marked(
 ) -> None:
     grow(sending.folder, {"a": b"0" * size})
     found = sending.stat("a")
-    real = os.read
+    real = os.pread
 
-    def read(descriptor: int, count: int) -> bytes:
-        data = real(descriptor, count)
+    def read(descriptor: int, count: int, at: int) -> bytes:
+        data = real(descriptor, count, at)
         os.truncate(sending.folder / "a", 5)
         return data
 
-    monkeypatch.setattr("osmo.checkpoint.upload.os.read", read)
+    monkeypatch.setattr("osmo.checkpoint.reader.os.pread", read)
     record = sending.upload("a", stat=found, last_chance=True).record
     body = sending.memory.objects["ckpt/a"]
     assert record.torn_possible
