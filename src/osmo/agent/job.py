@@ -62,6 +62,11 @@ class Job:
         code = self._popen.poll()
         return 128 - code if code is not None and code < 0 else code
 
+    @property
+    def went_with_the_machine(self) -> bool:
+        """Never: this process would have gone, too."""
+        return False
+
     def group_alive(self) -> bool:
         """Whether anything of it still runs."""
         return self._popen.poll() is None or bool(self._left())

@@ -116,6 +116,10 @@ class Deadline:
 class Command(Protocol):
     """A command that runs, and all that it started."""
 
+    @property
+    def went_with_the_machine(self) -> bool:
+        """Whether it ended because the machine did."""
+
     def ended(self) -> int | None:
         """Its exit code (128+n for a signal), None while it runs."""
 

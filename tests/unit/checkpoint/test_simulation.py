@@ -64,7 +64,7 @@ def test_tasks_with_the_same_plain_files_lose_nothing_that_verify_does_not_tell(
 
 
 _BEGIN: Files = {"a": "A0"}
-_SMALL = {
+_SMALL: dict[str, tuple[list[Files], list[Files]]] = {
     "overwritten and new": ([_BEGIN, {"a": "of Z", "n": "of Z"}], [{"a": "of S", "n": "of S"}]),
     "there and back again": ([_BEGIN, {"a": "B"}], [{"a": "A0"}, {"a": "C"}]),
     "swapped and renamed": ([{"a": "X", "b": "Y"}, {"a": "Y", "b": "X"}], [{"b": "X", "c": "Y"}]),
