@@ -195,6 +195,8 @@ class World:
         named = {file.place for checkpoint in kept for file in checkpoint.files}
         digests = {file.digest for checkpoint in kept for file in checkpoint.files}
         for key in self.server.objects:
+            if not key.startswith(f"{log.folder(_stream(TASK))}/"):
+                continue
             if "/objects/" in key and key not in named:
                 raise Broken(f"left over: {key}\n{self}")
             if "/old/" in key and key.rpartition("/")[2].partition(".")[0] not in digests:
