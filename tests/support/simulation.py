@@ -23,7 +23,7 @@ from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Committed, Event
 from osmo.checkpoint.manifest import Checkpoint, FileRecord, Mark, Trigger, Writer
 from osmo.checkpoint.names import is_own
-from osmo.checkpoint.restore import restore
+from osmo.checkpoint.restore import Onlooker, restore
 from osmo.checkpoint.stream import Settings, Stream
 from osmo.checkpoint.tree import Stat
 from osmo.errors import OsmoError, StoreError
@@ -323,16 +323,15 @@ class World:
 
     def _restore(self, name: str, line: Line, folder: Path) -> None:
         try:
-            found = log.checkpoints(log.Reader(_stream(TASK), 1).all(line).values())
-            if not found or restore(line, found[-1], folder, lambda _: None):
-                self.trace.append(f"{name} could not restore")
-                return
+            outcome = restore(line, _stream(TASK), None, folder, Onlooker())
         except OsmoError:
             self.trace.append(f"{name} could not restore")
             return
-        self.trace.append(f"{name} has checkpoint {found[-1].mark}")
+        if outcome.failures:
+            raise Broken(f"{name} found the newest checkpoint damaged\n{self}")
+        self.trace.append(f"{name} has checkpoint {outcome.checkpoint.mark}")
         if {path.name: _digest(path.read_bytes()) for path in folder.iterdir()} != {
-            file.name: file.digest for file in found[-1].files
+            file.name: file.digest for file in outcome.checkpoint.files
         }:
             raise Broken(f"{name} restored a mixture\n{self}")
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import zlib
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +14,9 @@ from osmo.errors import StoreError
 FORMAT = 1
 _COMPRESS_ABOVE = 1024 * 1024
 _GZIP = b"\x1f\x8b"
-_LARGEST = 4 * 1024**3  # unpacked: some ten million files
+_LARGEST = min(4 * 1024**3, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
+"""Bytes of a record that is unpacked: some ten million files, if the machine has the memory for them."""
+_INT64 = 2**63
 _FACTS = {"name": str, "size": int, "mode": int, "mtime_ns": int, "digest": str, "place": str, "etag": str}
 _FLAGS = ("deferred", "live", "torn_possible")
 
@@ -126,8 +129,8 @@ def _read_file(record: dict[str, Any]) -> FileRecord:
     for name, kind in _FACTS.items():
         if not isinstance(record[name], kind):
             raise ValueError(f"the {name} of a file is {record[name]!r}")
-    if record["size"] < 0:
-        raise ValueError(f"the size of a file is {record['size']}")
+    if record["size"] < 0 or max(record["size"], record["mode"], abs(record["mtime_ns"])) >= _INT64:
+        raise ValueError(f"the size or time of a file is none: {record['name']!r}")
     flags = record.get("flags", ())
     return FileRecord(**{name: record[name] for name in _FACTS} | {name: name in flags for name in _FLAGS})
 

@@ -6,6 +6,8 @@ from osmo.checkpoint.manifest import Checkpoint
 from osmo.errors import UsageError
 from osmo.store.base import Store
 
+_AT_ONCE = 16
+
 
 def streams(store: Store) -> tuple[str, ...]:
     """The streams at a url that have records, by name, as their keys have it."""
@@ -17,8 +19,11 @@ def checkpoints(store: Store, stream: str) -> list[Checkpoint]:
 
     Raises StoreError, also for a record of a newer format.
     """
-    found = log.checkpoints(log.Reader(stream).all(store).values())
-    return list({checkpoint.number: checkpoint for checkpoint in found}.values())
+    found = log.checkpoints(log.Reader(stream, _AT_ONCE).all(store).values())
+    by_number = {checkpoint.number: checkpoint for checkpoint in found}
+    return sorted(
+        by_number.values(), key=lambda checkpoint: checkpoint.mark
+    )  # a fenced writer may have a higher number
 
 
 def choose(store: Store, stream: str | None) -> str:

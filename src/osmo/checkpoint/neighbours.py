@@ -1,10 +1,11 @@
 """Whether anybody else can write to a stream's plain files: late requests of a former owner, or other streams."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from osmo.checkpoint import log
-from osmo.checkpoint.key import CONTROL, escaped
-from osmo.checkpoint.manifest import Close, Record
+from osmo.checkpoint.key import CONTROL, escaped, key_of
+from osmo.checkpoint.manifest import Checkpoint, Close, Record
 from osmo.store.base import Store
 
 # A request that hangs for longer than this is the one thing that the protocol does not survive.
@@ -32,6 +33,43 @@ def shares(store: Store, stream: str, prefix: str) -> bool:
     """Whether another stream at the url has plain files where this one has. Asked when one's own claim is there, of two
     at least the later one sees the other. Raises StoreError."""
     return any(name != escaped(stream) and overlap(prefix, _prefix(store, name)) for name in store.folders(CONTROL))
+
+
+def others(store: Store, stream: str, prefix: str, run: str) -> list[tuple[str, Checkpoint]]:
+    """The other streams of the same path's name that hold checkpoints, and the newest of each; but for those that the
+    same run writes. Raises StoreError."""
+    found = []
+    for name in store.folders(CONTROL):
+        if name == escaped(stream) or _prefix(store, name) != prefix:
+            continue
+        records = list(log.Reader(name).all(store).values())
+        made = log.checkpoints(records)
+        if made and all(record.writer.run != run for record in records):
+            found.append((name, made[-1]))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A stream that has a plain file at some key. digest: of what it put there."""
+
+    stream: str
+    run: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.stream} of {self.run}"
+
+
+def owners(store: Store, stream: str) -> dict[str, Owner]:
+    """By key, which other stream's newest checkpoint has a plain file there. Raises StoreError."""
+    found = {}
+    for name in store.folders(CONTROL):
+        made = log.checkpoints(log.Reader(name).all(store).values()) if name != escaped(stream) else []
+        for newest in made[-1:]:
+            for file in newest.files:
+                found[key_of(newest.folder, file.name)] = Owner(name, newest.writer.run_id, file.digest)
+    return found
 
 
 def _prefix(store: Store, stream: str) -> str:

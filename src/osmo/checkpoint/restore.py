@@ -1,209 +1,226 @@
-"""A checkpoint into a folder: every file whole and verified, or as it was.
+"""A checkpoint into a folder: every file whole and verified, all of them or none.
 
-A record is not trusted: it may name what it likes, but nothing outside the folder is written.
+A record is not trusted: it may name what it likes, but nothing outside the folder is written and nothing outside the
+url is read.
 """
 
+import errno
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
-from blake3 import blake3
-
+from osmo.checkpoint import history, neighbours
+from osmo.checkpoint.copies import Copies
+from osmo.checkpoint.fetch import Fetcher, Lost, RestoreError, Stopped, digest_of, dress, flush, matches
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
-from osmo.checkpoint.parts import MIB
-from osmo.errors import NoRanges, NotFound, OsmoError, StoreError
+from osmo.checkpoint.targets import Mark, Target, beneath, check_space, sweep, targets
+from osmo.checkpoint.tree import why
+from osmo.errors import AccessDenied, NoBucket, OsmoError, StoreError, Unavailable, UnknownHost
 from osmo.store.base import Store
 
-_RANGE = 8 * MIB
-_RANGES_AHEAD = 4
 _FILES_AT_ONCE = 8
-_ZEROS = bytes(64 * 1024)
-_UNFINISHED = ".osmo-restore"  # fixed length whatever the file's name: that may be as long as a name can be
-
-
-class RestoreError(OsmoError):
-    """A checkpoint could not be brought back whole. What was there before is still there."""
+_MOST_FAILURES = 20
+_MOST_RESTARTS = 20
+_NO_USE_GOING_ON = (AccessDenied, NoBucket, Unavailable, UnknownHost, Stopped)
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What became of one file. fetched: bytes that came from the store; 0 if it was there already."""
+    """One file that is complete. fetched: bytes that came from the store; 0 if it was there already."""
 
     file: FileRecord
     fetched: int
 
 
-def restore(
-    store: Store, checkpoint: Checkpoint, folder: Path, report: Callable[[Restored], None]
-) -> dict[str, OsmoError]:
-    """Bring the files of a checkpoint into `folder`; what it holds besides stays.
+def _nobody(*_: object) -> None:
+    pass
 
-    Each file gets a temporary name, its digest is checked, then it is flushed, gets its mode and time, and its name.
-    Files that match already are not fetched; what an interrupted restore had fetched is used. `report` gets every file
-    as it is done, from any thread. Returns the files that could not be brought back, and why: each of them is as it was
-    before. Raises RestoreError before anything is written if the record is not to be trusted or the disk is too small.
+
+@dataclass(frozen=True, slots=True)
+class Onlooker:
+    """Who is told while a restore goes on, from any thread.
+
+    begun: of the checkpoint, and again if a newer one takes its place. received: of bytes of a file (negative: they
+    come again). done: of each file. stopped: asked often; True ends it.
     """
-    targets = {_target(folder, file): file for file in checkpoint.files}
-    if len(targets) < len(checkpoint.files):
-        raise RestoreError("two files of the checkpoint have the same name: the record is damaged")
-    _check_space(folder, sum(file.size for file in checkpoint.files))
-    failures: dict[str, OsmoError] = {}
 
-    def one(item: tuple[Path, FileRecord]) -> None:
-        target, file = item
-        try:
-            report(Restored(file, _restore(store, file, target, folder)))
-        except (OSError, StoreError, RestoreError) as error:
-            failures[file.name] = _ours(error, target)
-
-    with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="restore") as threads:
-        for _ in threads.map(one, targets.items()):
-            pass
-    return failures
+    begun: Callable[[Checkpoint], None] = _nobody
+    received: Callable[[Path, int], None] = _nobody
+    done: Callable[[Restored], None] = _nobody
+    stopped: Callable[[], bool] = lambda: False
 
 
-def matches(path: Path, file: FileRecord) -> bool:
-    """Whether the local file has the content that the record says. What is no regular file is not opened."""
-    try:
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
-            return False
-        hasher = blake3()
-        with path.open("rb") as opened:
-            while data := opened.read(MIB):
-                hasher.update(data)
-    except OSError:
-        return False
-    return hasher.hexdigest() == file.digest
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """checkpoint: which one it was in the end. failures: by name, what could not be brought back; if there is any, no
+    file of the folder was touched, unless `partial` was asked for."""
+
+    checkpoint: Checkpoint
+    failures: Mapping[str, OsmoError]
 
 
-def _target(folder: Path, file: FileRecord) -> Path:
-    parts = file.name.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\0" in file.name:
-        raise RestoreError(f"the record names {file.name!r}, which is no name beneath a folder: nothing was restored")
-    return folder.joinpath(*parts)
+def restore(
+    store: Store, stream: str, number: int | None, folder: Path, onlooker: Onlooker, *, partial: bool = False
+) -> Outcome:
+    """Bring checkpoint `number` of a stream (None: the newest) into `folder`. See `bring`.
 
-
-def _check_space(folder: Path, size: int) -> None:
-    place = folder
-    while not place.exists():
-        place = place.parent
-    found = os.statvfs(place)
-    free = found.f_bavail * found.f_frsize
-    already = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file()) if folder.exists() else 0
-    if size > free + already:
-        raise RestoreError(f"{folder}: {size:,} bytes are to be restored, {free:,} are free: nothing was restored")
-
-
-def _restore(store: Store, file: FileRecord, target: Path, folder: Path) -> int:
-    if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(folder)):
-        raise RestoreError(f"{target}: a link leads out of {folder}")
-    if matches(target, file):
-        _dress(target, file)
-        return 0
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{_UNFINISHED}.{file.digest[:32]}.{blake3(os.fsencode(file.name)).hexdigest()[:8]}")
-    try:
-        fetched = _fetch(store, file, unfinished)
-    except NotFound:  # there is nothing to go on with
-        unfinished.unlink(missing_ok=True)
-        raise
-    _dress(unfinished, file)
-    unfinished.replace(target)
-    _flush(target.parent)
-    return fetched
-
-
-def _fetch(store: Store, file: FileRecord, unfinished: Path) -> int:
-    """The object's bytes into a file, checked and flushed. What is in the file already is used. Returns what came."""
-    hasher = blake3()
-    with _opened(unfinished) as opened:
-        while data := opened.read(MIB):
-            hasher.update(data)
-        have = opened.tell()
-        for data in _ranges(store, file, have):
-            hasher.update(data)
-            _write(opened, data)
-        opened.truncate()  # to where we are, which may lie behind a hole
-        if hasher.hexdigest() != file.digest or opened.tell() != file.size:
-            unfinished.unlink()
-            if have:  # what was left over was not what it should be: once more from the beginning
-                return _fetch(store, file, unfinished)
+    If bytes of the newest are gone because a newer one was made meanwhile, begins again with that, and uses what was
+    fetched. Raises UsageError if there is no such checkpoint; RestoreError, also if `number` was dropped meanwhile;
+    StoreError.
+    """
+    for _ in range(_MOST_RESTARTS):
+        _, checkpoint = history.find(store, stream, number)
+        onlooker.begun(checkpoint)
+        failures = bring(store, stream, checkpoint, folder, onlooker, partial=partial)
+        lost = any(isinstance(error, Lost) for error in failures.values())
+        if not lost or partial or not _was_dropped(store, stream, checkpoint, newest=number is None):
+            return Outcome(checkpoint, explained(store, stream, failures))
+        if number is not None:
             raise RestoreError(
-                f"{file.name}: the object {store.url}/{file.place} does not have the digest that the record says",
+                f"checkpoint {number} of {stream} was dropped while it was read, for newer ones were made: "
+                "nothing was restored",
+                hint="`osmo checkpoint list` shows those that there are; a larger `keep` lets each live longer.",
             )
-        opened.flush()
-        os.fsync(opened.fileno())
-    return file.size - have
+    raise RestoreError(
+        f"{store.url}: new checkpoints of {stream} come faster than one can be read: nothing was restored",
+        hint="With `keep: 2` or more each stays long enough.",
+    )
 
 
-def _write(file: BinaryIO, data: bytes) -> None:
-    """Write at the end of a file, but for blocks of zeros: they become holes, as a sparse file had them."""
-    view, start = memoryview(data), 0
-    for at in range(0, len(data), len(_ZEROS)):
-        if data.startswith(_ZEROS, at):
-            file.write(view[start:at])
-            file.seek(len(_ZEROS), os.SEEK_CUR)
-            start = at + len(_ZEROS)
-    file.write(view[start:])
+def bring(
+    store: Store, stream: str, checkpoint: Checkpoint, folder: Path, onlooker: Onlooker, *, partial: bool = False
+) -> dict[str, OsmoError]:
+    """Bring the files of this checkpoint into `folder`; what it holds besides stays.
 
+    Each is fetched under a temporary name, its digest checked, and flushed. When all of them are there, they get their
+    modes, times and names; so whatever fails before that leaves every file as it was. Cut short while they get their
+    names, each is as it was or as the checkpoint has it, and the next restore goes on. partial: those that are whole
+    get their names even if others fail. What matches already is not fetched; what was fetched in vain is used by the
+    next restore.
 
-def _ranges(store: Store, file: FileRecord, start: int) -> Iterator[bytes]:
-    """The object's bytes from `start` on, in order, some fetched ahead."""
+    Returns the files that could not be brought back, and why; after 20 no more are tried, unless `partial`. Raises
+    RestoreError before anything is written if the record is not to be trusted, the disk is too small, or another
+    restore is at work; later if the disk fails; StoreError if the store is not to be had; Stopped.
+    """
+    items = targets(checkpoint, stream, folder, store.url)
+    check_space(folder, items)
+    mark = Mark(folder, stream)
     try:
-        yield from _in_ranges(store, file, start)
-    except NoRanges:  # said of the first one
-        position = 0
-        for data in store.stream(file.place, file.size):
-            yield data[max(0, start - position) :]
-            position += len(data)
+        folder.mkdir(parents=True, exist_ok=True)
+        with mark.held():
+            bringing = _Bringing(store, stream, folder, onlooker, partial=partial)
+            ready = bringing.fetch(items)
+            if partial or not bringing.failures:
+                _name(ready, mark, folder)
+                sweep({item.path.parent for item in items}, stream)
+            return bringing.failures
+    except OSError as error:
+        raise _ours(error, folder) from error
 
 
-def _in_ranges(store: Store, file: FileRecord, start: int) -> Iterator[bytes]:
-    def get(offset: int) -> bytes:
-        return store.get_range(file.place, offset, min(_RANGE, file.size - offset))
-
-    offsets = iter(range(start, file.size, _RANGE))
-    if file.size - start <= _RANGE:
-        for offset in offsets:
-            yield get(offset)
-        return
-    with ThreadPoolExecutor(_RANGES_AHEAD, thread_name_prefix="range") as threads:
-        ahead = [threads.submit(get, offset) for offset in islice(offsets, _RANGES_AHEAD)]
-        while ahead:
-            data = ahead.pop(0).result()
-            ahead += [threads.submit(get, offset) for offset in islice(offsets, 1)]
-            yield data
+def explained(store: Store, stream: str, failures: Mapping[str, OsmoError]) -> Mapping[str, OsmoError]:
+    """The same, with the name of the stream that writes to the same plain file, where that is why. Raises
+    StoreError."""
+    overwritten = {name: error for name, error in failures.items() if isinstance(error, Lost) and error.other}
+    owners = neighbours.owners(store, stream) if overwritten else {}
+    known = {name: owners[error.place] for name, error in overwritten.items() if error.place in owners}
+    told = {name: RestoreError(f"{failures[name]}: {owner} writes there, too") for name, owner in known.items()}
+    return {**failures, **told}
 
 
-def _opened(path: Path) -> BinaryIO:
-    """The file for reading from its beginning and writing at its end, made if it is not there."""
-    return open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b")
+class _Bringing:
+    """One checkpoint's way to one folder."""
+
+    def __init__(self, store: Store, stream: str, folder: Path, onlooker: Onlooker, *, partial: bool) -> None:
+        self.failures: dict[str, OsmoError] = {}
+        self._folder = folder
+        self._onlooker = onlooker
+        self._partial = partial
+        self._fetch = Fetcher(store, Copies(store, stream), onlooker.received, self._ended)
+        self._fatal: OsmoError | None = None
+
+    def fetch(self, items: list[Target]) -> dict[Target, bool]:
+        """Those that are complete; whether under their temporary name. Raises what no other file would escape."""
+        blocked = self._make({item.path.parent for item in items})
+        ready: dict[Target, bool] = {}
+
+        def one(item: Target) -> None:
+            if self._ended():
+                return
+            try:
+                if (error := blocked.get(item.path.parent)) is not None:
+                    raise error
+                if item.path.is_dir() and not item.path.is_symlink():
+                    raise RestoreError(f"{item.path} is a folder, the checkpoint has a file of that name")
+                is_there = matches(item.path, item.file)
+                came = 0 if is_there else self._fetch(item.file, item.unfinished)
+                if is_there:
+                    self._onlooker.received(item.path, item.file.size)
+                ready[item] = not is_there
+                self._onlooker.done(Restored(item.file, came))
+            except (OSError, StoreError, RestoreError) as error:
+                self._failed(item, error)
+
+        with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="restore") as threads:
+            for _ in threads.map(one, items):
+                pass
+        if self._onlooker.stopped():
+            raise Stopped("stopped")
+        if self._fatal is not None:
+            raise self._fatal
+        return {item: ready[item] for item in items if item in ready}
+
+    def _failed(self, item: Target, error: OSError | OsmoError) -> None:
+        ours = _ours(error, item.path)
+        if isinstance(error, _NO_USE_GOING_ON) or getattr(error, "errno", None) in _OF_THE_MACHINE:
+            self._fatal = self._fatal or ours
+        self.failures[item.file.name] = ours
+
+    def _ended(self) -> bool:
+        enough = len(self.failures) >= _MOST_FAILURES and not self._partial
+        return self._fatal is not None or enough or self._onlooker.stopped()
+
+    def _make(self, folders: set[Path]) -> dict[Path, OsmoError]:
+        """Make these folders. Those that cannot be made, or that a link leads out of, and why."""
+        root = os.path.realpath(self._folder)
+        blocked: dict[Path, OsmoError] = {}
+        for place in sorted(folders):
+            try:
+                if not Path(os.path.realpath(place)).is_relative_to(root):
+                    raise RestoreError(f"{place}: a link leads out of {self._folder}")
+                place.mkdir(parents=True, exist_ok=True)
+            except (OSError, RestoreError) as error:
+                blocked[place] = _ours(error, place)
+        return blocked
 
 
-def _dress(path: Path, file: FileRecord) -> None:
-    path.chmod(file.mode & 0o777)
-    os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
+def _name(ready: dict[Target, bool], mark: Mark, folder: Path) -> None:
+    """Give all of them their names. Whoever comes after us, if this is cut short, learns from the mark what is new
+    here: of another checkpoint it does not stay. Raises OSError."""
+    earlier = mark.read()
+    mark.set({**earlier, **{item.file.name: item.file.digest for item in ready if not os.path.lexists(item.path)}})
+    for item, is_unfinished in ready.items():
+        dress(item.unfinished if is_unfinished else item.path, item.file)
+        if is_unfinished:
+            item.unfinished.replace(item.path)
+    for name in earlier.keys() - {item.file.name for item in ready}:
+        path = beneath(folder, name)
+        if path is not None and digest_of(path) == earlier[name]:
+            path.unlink()
+    for place in {item.path.parent for item in ready} | {folder}:
+        flush(place)
+    mark.path.unlink()
 
 
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _was_dropped(store: Store, stream: str, checkpoint: Checkpoint, *, newest: bool) -> bool:
+    """Whether its bytes may be gone because newer ones were made. A checkpoint that is still in the log, and not the
+    newest that was asked for, is damaged."""
+    found = [each.mark for each in history.checkpoints(store, stream)]
+    return any(mark > checkpoint.mark for mark in found) if newest else checkpoint.mark not in found
 
 
-def _ours(error: OSError | OsmoError, target: Path) -> OsmoError:
-    if isinstance(error, NotFound):
-        return RestoreError(f"{target.name}: the store does not have its object any more ({error})")
-    if isinstance(error, OsmoError):
-        return error
-    return RestoreError(f"{target}: {(error.strerror or str(error)).lower()}")
+def _ours(error: OSError | OsmoError, path: Path) -> OsmoError:
+    return error if isinstance(error, OsmoError) else RestoreError(f"{path}: {why(error)}")

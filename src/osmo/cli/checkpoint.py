@@ -2,23 +2,27 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from osmo.checkpoint import history
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
+from osmo.checkpoint.restore import Onlooker, Restored
 from osmo.checkpoint.restore import restore as bring_back
 from osmo.checkpoint.verify import verify as check
 from osmo.cli.main import FAILED, OK
 from osmo.cli.output import files_of, plain, print_json, print_table
 from osmo.cli.settings import environment
-from osmo.errors import UsageError
+from osmo.errors import OsmoError, UsageError
 from osmo.logs.size import bytes_of
 from osmo.spec import url as urls
 from osmo.store.base import Store
 from osmo.store.open import open_store
+
+_MOST_LINES = 20
 
 
 def list_checkpoints(args: argparse.Namespace) -> int:
@@ -57,7 +61,7 @@ def verify(args: argparse.Namespace) -> int:
     store = store_of(args.url)
     stream, record = _chosen(store, args)
     with _progress("Verifying", len(record.files)) as step:
-        problems = check(store, record, deep=args.deep, report=lambda _: step())
+        problems = check(store, stream, record, deep=args.deep, report=lambda _: step())
     if args.format == "json":
         print_json(_summary(stream, record) | {"problems": problems})
     else:
@@ -72,25 +76,24 @@ def verify(args: argparse.Namespace) -> int:
 def restore(args: argparse.Namespace) -> int:
     """Bring a checkpoint back into a folder."""
     store = store_of(args.url)
-    stream, record = _chosen(store, args)
     folder = Path(args.folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
-    fetched: list[int] = []
-    with _progress("Restoring", len(record.files)) as step:
-
-        def done(restored: Any) -> None:
-            fetched.append(restored.fetched)
-            step()
-
-        failures = bring_back(store, record, folder, done)
-    old = [file.name for file in record.files if file.deferred]
+    stream = history.choose(store, args.stream)
+    with _Bar() as bar:
+        outcome = bring_back(store, stream, args.number, folder, bar.onlooker, partial=args.partial)
+    record, failures = outcome.checkpoint, outcome.failures
+    nothing = bool(failures) and not args.partial
     if args.format == "json":
-        counts = {"fetched_files": sum(map(bool, fetched)), "fetched_size": sum(fetched)}
         texts = {name: str(error) for name, error in failures.items()}
+        whole = 0 if nothing else len(record.files) - len(failures)
+        counts = {"restored_files": whole, "fetched_files": bar.fetched_files, "fetched_size": bar.fetched_size}
+        old = [file.name for file in record.files if file.deferred]
         print_json(_summary(stream, record) | counts | {"failures": texts, "deferred": old})
     else:
-        _say_restored(stream, record, folder, sum(fetched), failures, old)
+        _say_failed(folder, failures, nothing=nothing)
+        if not nothing:
+            _say_restored(stream, record, folder, bar.fetched_size, len(record.files) - len(failures))
     return FAILED if failures else OK
 
 
@@ -130,20 +133,64 @@ def _chosen(store: Store, args: argparse.Namespace) -> tuple[str, Checkpoint]:
     return history.find(store, args.stream, args.number)
 
 
-def _say_restored(
-    stream: str, record: Checkpoint, folder: Path, size: int, failures: dict[str, Any], old: list[str]
-) -> None:
-    for name, error in failures.items():
+def _say_failed(folder: Path, failures: Mapping[str, OsmoError], *, nothing: bool) -> None:
+    """nothing: was restored."""
+    for name, error in list(failures.items())[:_MOST_LINES]:
         print(plain(f"osmo: {name}: {error}"), file=sys.stderr)
-    for name in old:
-        print(f"{plain(name)} is of an earlier checkpoint: it was being written at the time", file=sys.stderr)
+    if len(failures) > _MOST_LINES:
+        print(f"osmo: {len(failures) - _MOST_LINES:,} more files that cannot be restored", file=sys.stderr)
+    if nothing:
+        print(
+            f"osmo: nothing in {folder} was changed. --partial restores the files that are whole, --at N another"
+            " checkpoint",
+            file=sys.stderr,
+        )
+
+
+def _say_restored(stream: str, record: Checkpoint, folder: Path, size: int, whole: int) -> None:
+    for file in record.files:
+        if file.deferred:
+            print(f"{plain(file.name)} is of an earlier checkpoint: it was being written at the time", file=sys.stderr)
     if record.unsent:
         print(f"not complete: {files_of(len(record.unsent))} did not reach the store", file=sys.stderr)
-    whole = len(record.files) - len(failures)
     print(
         f"Checkpoint {record.number} of {stream} ({record.committed:%Y-%m-%d %H:%M:%S} UTC) in {folder}: "
         f"{files_of(whole)} verified, {bytes_of(size)} fetched"
     )
+
+
+class _Bar:
+    """A bar on a terminal, nothing elsewhere; and what a restore has fetched. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            desc="Restoring", unit="B", unit_scale=True, disable=not sys.stderr.isatty(), leave=False, total=0
+        )
+        self._lock = threading.Lock()
+        self.fetched_files = self.fetched_size = 0
+        self.onlooker = Onlooker(begun=self._begun, received=self._received, done=self._done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def _begun(self, record: Checkpoint) -> None:
+        if self._bar.total:
+            self._bar.write(f"a newer checkpoint was made meanwhile: going on with {record.number}", file=sys.stderr)
+        self._bar.reset(total=sum(file.size for file in record.files))
+
+    def _received(self, _path: Path, count: int) -> None:
+        with self._lock:
+            self._bar.update(count)
+
+    def _done(self, restored: Restored) -> None:
+        with self._lock:
+            self.fetched_files += bool(restored.fetched)
+            self.fetched_size += restored.fetched
 
 
 @contextmanager

@@ -181,6 +181,7 @@ def _checkpoint(commands: Any) -> None:
     _url(restore)
     restore.add_argument("folder", metavar="DEST", help="the folder; made if it is not there")
     restore.add_argument("--at", metavar="N", dest="number", type=_count, help="which one (the newest)")
+    restore.add_argument("--partial", action="store_true", help="of a damaged one, the files that are whole")
     _stream(restore)
     _formats(restore)
 

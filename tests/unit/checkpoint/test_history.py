@@ -32,6 +32,11 @@ def test_a_checkpoint_that_a_later_owner_wrote_once_more_counts_once(store: Memo
     assert [(each.number, each.mark.epoch) for each in history.checkpoints(store, "a.ckpt")] == [(1, 1), (2, 1), (7, 2)]
 
 
+def test_the_newest_is_never_that_of_a_writer_who_was_fenced(store: MemoryStore) -> None:
+    put(store, claim(14, 2), checkpoint(15, 2, count=7), checkpoint(13, 1, count=8), stream="a.ckpt")
+    assert history.find(store, "a.ckpt", None)[1].number == 7
+
+
 @pytest.mark.parametrize(
     ("stream", "number", "found"), [("a.ckpt", None, 7), ("a.ckpt", 2, 2), ("b._", None, 1), ("b._", 1, 1)]
 )

@@ -1,16 +1,20 @@
+import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
+from osmo.checkpoint.fetch import RestoreError, Stopped
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
-from osmo.checkpoint.restore import Restored, RestoreError, restore
+from osmo.checkpoint.restore import Onlooker, Outcome, Restored, bring, restore
+from osmo.checkpoint.targets import Mark
 from osmo.checkpoint.tree import Tree
 from osmo.errors import NoRanges, OsmoError, Unavailable
 from support.memory import MemoryStore
-from support.stores import Wrapper
+from support.stores import Recording, Request, Wrapper
 from support.trees import Fifo, Link, grow
 from unit.checkpoint import records
 
@@ -35,8 +39,18 @@ def run(store: Wrapper | MemoryStore, record: Checkpoint, folder: Path) -> tuple
     def report(restored: Restored) -> None:
         fetched[restored.file.name] = restored.fetched
 
-    failures = restore(store, record, folder, report)
+    failures = bring(store, records.STREAM, record, folder, Onlooker(done=report))
     return fetched, failures
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Every file beneath a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def named(folder: Path) -> dict[str, bytes]:
+    """The same without what a restore has begun to fetch."""
+    return {name: body for name, body in everything(folder).items() if ".osmo-restore." not in name}
 
 
 @pytest.fixture
@@ -70,19 +84,84 @@ def test_other_bytes_than_the_record_says_never_get_the_name(store: MemoryStore,
     record = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
     store.put("ckpt/a", b"eno")
     (tmp_path / "a").write_bytes(b"before")
-    fetched, failures = run(store, record, tmp_path)
-    assert (fetched, set(failures)) == ({"b": 3}, {"a"})
+    _, failures = run(store, record, tmp_path)
     assert "does not have the digest" in str(failures["a"])
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"before", "b": b"two"}
+    assert named(tmp_path) == {"a": b"before"}
 
 
-def test_a_missing_object_is_named_and_costs_no_other_file(store: MemoryStore, tmp_path: Path) -> None:
+def test_a_missing_object_is_named_and_the_folder_keeps_what_it_had(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"), put(store, "c", b"three"))
+    store.delete("ckpt/a")
+    grow(tmp_path, {"b": "before"})
+    _, failures = run(store, record, tmp_path)
+    assert failures.keys() == {"a"}
+    assert "is not there any more" in str(failures["a"])
+    assert named(tmp_path) == {"b": b"before"}
+
+
+def test_of_a_damaged_checkpoint_what_is_whole_comes_back_if_that_is_wanted(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
     store.delete("ckpt/a")
-    fetched, failures = run(store, record, tmp_path)
-    assert (fetched, set(failures)) == ({"b": 3}, {"a"})
-    assert "does not have its object any more" in str(failures["a"])
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    failures = bring(store, records.STREAM, record, tmp_path, Onlooker(), partial=True)
+    assert failures.keys() == {"a"}
+    assert everything(tmp_path) == {"b": b"two"}
+
+
+def test_a_million_files_that_are_not_there_are_not_all_asked_for(store: MemoryStore, tmp_path: Path) -> None:
+    fine = put(store, "a", b"one")
+    record = checkpoint(*(replace(fine, name=str(number), place=f"ckpt/no-{number}") for number in range(1000)))
+    asked = Recording(store)
+    _, failures = run(asked, record, tmp_path)
+    assert 20 <= len(failures) < 40
+    assert len([key for method, key in asked.take() if method == "get_range"]) < 40
+    assert everything(tmp_path) == {}
+
+
+OLD = f".osmo/{records.STREAM}/old/"
+
+
+def test_bytes_that_were_overwritten_come_from_the_copy_that_has_their_digest(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    record = checkpoint(put(store, "a", b"one"), put(store, "big", BIG))
+    for file in record.files:
+        store.put(file.place, b"newer")
+        store.put(f"{OLD}{file.digest}.00000001-00000001-1", b"neither")
+    store.put(f"{OLD}{record.files[0].digest}.00000001-00000001-2", b"one")
+    store.put(f"{OLD}{record.files[1].digest}.00000001-00000001-2", BIG)
+    assert run(store, record, tmp_path)[1] == {}
+    assert everything(tmp_path) == {"a": b"one", "big": BIG}
+
+
+def test_a_large_file_that_was_overwritten_is_not_fetched_in_vain(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "big", BIG))
+    store.put("ckpt/big", BIG[::-1])
+    store.put(f"{OLD}{record.files[0].digest}.00000001-00000001-1", BIG)
+    asked = Recording(store)
+    assert run(asked, record, tmp_path) == ({"big": len(BIG)}, {})
+    assert ("get_range", "ckpt/big") not in asked.take()
+
+
+def test_a_bucket_that_was_copied_has_other_etags_and_the_same_bytes(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "big", BIG), put(store, "a", b"one"))
+    store.etags = dict.fromkeys(store.etags, "new")
+    assert run(store, record, tmp_path)[1] == {}
+
+
+def test_an_object_of_osmos_own_has_no_copies(store: MemoryStore, tmp_path: Path) -> None:
+    file = replace(put(store, "a", b"one"), place=".osmo/train.ckpt/objects/00000002-00000001-1")
+    store.put(f"{OLD}{file.digest}.00000001-00000001-1", b"one")
+    assert run(store, checkpoint(file), tmp_path)[1].keys() == {"a"}
+
+
+@pytest.mark.parametrize("size", [3, 8 * 1024 * 1024, len(BIG)])
+def test_an_object_that_is_shorter_than_the_record_says_is_other_bytes(
+    store: MemoryStore, tmp_path: Path, size: int
+) -> None:
+    file = put(store, "a", BIG)
+    store.put("ckpt/a", BIG[: size - 1])
+    _, failures = run(store, checkpoint(file), tmp_path)
+    assert "does not have the digest" in str(failures["a"])
 
 
 class Breaking(Wrapper):
@@ -99,10 +178,15 @@ class Breaking(Wrapper):
         return self.inner.get_range(key, start, length)
 
 
+def interrupted(store: MemoryStore, ranges: int, record: Checkpoint, folder: Path) -> None:
+    """A restore during which the store goes away."""
+    with pytest.raises(Unavailable):
+        run(Breaking(store, ranges), record, folder)
+
+
 def test_an_interrupted_restore_goes_on_where_it_was(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "big", BIG))
-    _, failures = run(Breaking(store, 1), record, tmp_path)
-    assert failures.keys() == {"big"}
+    interrupted(store, 1, record, tmp_path)
     assert not (tmp_path / "big").exists()
     fetched, failures = run(store, record, tmp_path)
     assert (fetched, failures) == ({"big": len(BIG) - 8 * 1024 * 1024}, {})
@@ -118,13 +202,13 @@ class WithoutRanges(Breaking):
 
 def test_a_store_without_ranges_is_read_from_the_beginning(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "big", BIG), put(store, "empty", b""))
-    run(Breaking(store, 1), record, tmp_path)
+    interrupted(store, 1, record, tmp_path)
     assert run(WithoutRanges(store, 0), record, tmp_path)[1] == {}
     assert (tmp_path / "big").read_bytes() == BIG
 
 
 def test_what_an_interrupted_restore_left_is_no_data_of_the_next_checkpoint(store: MemoryStore, tmp_path: Path) -> None:
-    run(Breaking(store, 1), checkpoint(put(store, "big", BIG)), tmp_path)
+    interrupted(store, 1, checkpoint(put(store, "big", BIG)), tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
     scan = Tree(str(tmp_path)).scan()
     assert (scan.files, scan.problems) == ({}, {})
@@ -159,8 +243,7 @@ def test_zeros_come_back_as_holes(store: MemoryStore, tmp_path: Path, body: byte
 def test_a_sparse_file_whose_restore_was_interrupted_is_whole(store: MemoryStore, tmp_path: Path) -> None:
     body = b"begin" + bytes(15 * 1024 * 1024) + b"middle" + bytes(10 * 1024 * 1024)
     record = checkpoint(put(store, "a", body))
-    _, failures = run(Breaking(store, 2), record, tmp_path)
-    assert failures.keys() == {"a"}
+    interrupted(store, 2, record, tmp_path)
     assert run(store, record, tmp_path)[1] == {}
     assert (tmp_path / "a").read_bytes() == body
 
@@ -175,11 +258,11 @@ def test_a_pipe_that_lies_where_an_empty_file_belongs_is_replaced_not_waited_for
 
 def test_leftovers_that_are_wrong_are_thrown_away(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "big", BIG))
-    run(Breaking(store, 1), record, tmp_path)
+    interrupted(store, 1, record, tmp_path)
     (leftover,) = tmp_path.iterdir()
     leftover.write_bytes(b"x" * 100)
-    assert run(store, record, tmp_path) == ({"big": len(BIG)}, {})
-    assert (tmp_path / "big").read_bytes() == BIG
+    assert run(store, record, tmp_path)[1] == {}
+    assert everything(tmp_path) == {"big": BIG}
 
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "a//b", "", ".", "a\0b"])
@@ -220,8 +303,183 @@ def test_a_link_at_the_files_own_name_is_replaced_not_written_through(store: Mem
     assert (tmp_path / "new" / "a").read_bytes() == b"one"
 
 
+@pytest.mark.parametrize("place", ["../x", "/x", "a/../../x", "a//b", "", ".", "a/", "a\nb"])
+def test_a_record_whose_bytes_lie_outside_the_url_is_refused(store: MemoryStore, tmp_path: Path, place: str) -> None:
+    record = checkpoint(put(store, "fine", b"fine"), replace(put(store, "a", b"one"), place=place))
+    with pytest.raises(RestoreError, match="no key at memory://test: nothing was restored"):
+        run(store, record, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_record_that_names_a_file_where_a_folder_should_be_is_refused(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "x", b"one", name="a"), put(store, "y", b"two", name="a/deep/b"))
+    with pytest.raises(RestoreError, match="a file where its folder should be"):
+        run(store, record, tmp_path / "new")
+
+
+def test_a_folder_where_a_file_should_be_stays_and_so_does_all_else(store: MemoryStore, tmp_path: Path) -> None:
+    grow(tmp_path, {"a/mine": "mine", "b": "before"})
+    _, failures = run(store, checkpoint(put(store, "a", b"one"), put(store, "b", b"two")), tmp_path)
+    assert "is a folder" in str(failures["a"])
+    assert named(tmp_path) == {"a/mine": b"mine", "b": b"before"}
+
+
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "a", b"one", size=10**18))
     with pytest.raises(RestoreError, match="are free: nothing was restored"):
         run(store, record, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+class Full(Wrapper):
+    """A disk that is full as soon as bytes come."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_ends_it_in_one_line(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
+    grow(tmp_path, {"a": "before"})
+    with pytest.raises(RestoreError, match="no space left on device"):
+        run(Full(store), record, tmp_path)
+    assert named(tmp_path) == {"a": b"before"}
+
+
+def test_a_second_restore_into_the_same_folder_is_refused(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "a", b"one"))
+
+    def another(_: Restored) -> None:
+        with pytest.raises(RestoreError, match="another restore is at work there"):
+            run(store, record, tmp_path)
+
+    assert bring(store, records.STREAM, record, tmp_path, Onlooker(done=another)) == {}
+    assert everything(tmp_path) == {"a": b"one"}
+
+
+def test_who_wants_it_no_more_finds_the_folder_as_it_was(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "a", b"one"))
+    with pytest.raises(Stopped):
+        bring(store, records.STREAM, record, tmp_path, Onlooker(stopped=lambda: True))
+    assert named(tmp_path) == {}
+
+
+def cut_short(record: Checkpoint, store: MemoryStore, folder: Path, after: int) -> None:
+    """A restore that is killed when so many files have their names."""
+    left = after
+
+    def replace_or_die(source: Path, target: Path) -> None:
+        nonlocal left
+        if source.name.startswith(".osmo-restore."):
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        os.replace(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", replace_or_die)
+        with pytest.raises(KeyboardInterrupt):
+            run(store, record, folder)
+
+
+def test_files_that_a_killed_restore_brought_do_not_stay_beside_those_of_another_checkpoint(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    grow(tmp_path, {"mine": "mine"})
+    first = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"), put(store, "c", b"three"))
+    second = checkpoint(first.files[1], put(store, "d", b"four"))
+    cut_short(first, store, tmp_path, 2)
+    assert named(tmp_path) == {"mine": b"mine", "a": b"one", "b": b"two"}
+    assert Mark(tmp_path, records.STREAM).is_set
+    assert run(store, second, tmp_path)[1] == {}
+    assert everything(tmp_path) == {"mine": b"mine", "b": b"two", "d": b"four"}
+
+
+def test_what_a_person_wrote_since_a_killed_restore_stays(store: MemoryStore, tmp_path: Path) -> None:
+    first = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
+    cut_short(first, store, tmp_path, 1)
+    grow(tmp_path, {"a": "mine"})
+    assert run(store, checkpoint(first.files[1]), tmp_path)[1] == {}
+    assert everything(tmp_path) == {"a": b"mine", "b": b"two"}
+
+
+class Moving(Wrapper):
+    """At the first read of a key beginning with `what`, something happens to the store."""
+
+    def __init__(self, inner: MemoryStore, what: str, happens: Callable[[], None]) -> None:
+        super().__init__(inner)
+        self.what, self.happens = what, happens
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        if key.startswith(self.what):
+            self.happens()
+            self.happens = lambda: None
+        return self.inner.get_range(key, start, length)
+
+
+def newest(store: Wrapper | MemoryStore, folder: Path, number: int | None = None) -> Outcome:
+    return restore(store, records.STREAM, number, folder, Onlooker())
+
+
+def test_a_restore_that_loses_an_object_to_a_newer_checkpoint_begins_again_with_that(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    kept, gone, new = put(store, "kept", BIG), put(store, "gone", b"one"), put(store, "new", b"two")
+    first = records.checkpoint(2, files=(kept, gone))
+    records.put(store, records.claim(1), first)
+
+    def tidy() -> None:
+        second = records.checkpoint(3, prev=first.mark, count=3, files=(kept, new))
+        records.put(store, second)
+        store.delete("ckpt/gone")
+        store.delete(f".osmo/{records.STREAM}/log/00000002.json")
+
+    asked = Recording(Moving(store, "ckpt/gone", tidy))
+    outcome = newest(asked, tmp_path)
+    assert (outcome.checkpoint.number, outcome.failures) == (3, {})
+    assert everything(tmp_path) == {"kept": BIG, "new": b"two"}
+    assert [key for method, key in asked.take() if method == "get_range"].count("ckpt/kept") == 3
+
+
+def test_a_checkpoint_that_was_asked_for_and_dropped_meanwhile_is_said_to_be(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    first = records.checkpoint(2, files=(put(store, "a", b"one"),))
+    records.put(store, records.claim(1), first, records.checkpoint(3, prev=first.mark))
+
+    def prune() -> None:
+        store.delete("ckpt/a")
+        store.delete(f".osmo/{records.STREAM}/log/00000002.json")
+
+    with pytest.raises(RestoreError, match="checkpoint 2 of train.ckpt was dropped while it was read"):
+        newest(Moving(store, "ckpt/a", prune), tmp_path, 2)
+    assert named(tmp_path) == {}
+
+
+def test_an_object_that_is_missing_with_no_newer_checkpoint_is_damage(store: MemoryStore, tmp_path: Path) -> None:
+    records.put(store, records.claim(1), records.checkpoint(2, files=(put(store, "a", b"one"),)))
+    store.delete("ckpt/a")
+    assert newest(store, tmp_path).failures.keys() == {"a"}
+    assert newest(store, tmp_path, 2).failures.keys() == {"a"}
+
+
+def test_checkpoints_that_come_faster_than_one_can_be_read_end_it(store: MemoryStore, tmp_path: Path) -> None:
+    records.put(store, records.claim(1), records.checkpoint(2, files=(put(store, "a", b"one"),)))
+    numbers = iter(range(3, 1000))
+
+    def faster(request: Request) -> None:
+        if request.method == "get_range":
+            store.delete("ckpt/a")
+            number = next(numbers)
+            records.put(store, records.checkpoint(number, files=(put(store, "a", b"%d" % number),)))
+
+    with pytest.raises(RestoreError, match="faster than one can be read"):
+        newest(Recording(store, faster), tmp_path)
+
+
+def test_a_plain_file_that_another_task_overwrote_is_said_to_be(store: MemoryStore, tmp_path: Path) -> None:
+    records.put(store, records.claim(1), records.checkpoint(2, files=(put(store, "a", b"one"),)))
+    theirs = put(store, "a", b"two")
+    records.put(store, records.checkpoint(2, writer=records.TWO, files=(theirs,)), stream="other.ckpt")
+    (error,) = newest(store, tmp_path).failures.values()
+    assert "other.ckpt of run-2 writes there, too" in str(error)

@@ -1,0 +1,190 @@
+"""The bytes of one file of a checkpoint out of the store, into a file of a temporary name."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from osmo.checkpoint.copies import Copies
+from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.parts import MIB
+from osmo.errors import NoRanges, NotFound, OsmoError, StoreError
+from osmo.store.base import Store
+
+_RANGE = 8 * MIB
+_RANGES_AHEAD = 4
+_ZEROS = bytes(64 * 1024)
+
+
+class RestoreError(OsmoError):
+    """A checkpoint could not be brought back whole. What was there before is still there."""
+
+
+class Lost(RestoreError):
+    """Nowhere in the store are the bytes that the record names. place: where they should be; other: whether there are
+    other bytes."""
+
+    def __init__(self, message: str, place: str, *, other: bool) -> None:
+        super().__init__(message)
+        self.place = place
+        self.other = other
+
+
+class Stopped(RestoreError):
+    """Whoever wanted it wants it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Fetches files of one stream. Safe to use from many threads.
+
+    received: told of bytes that came, negative for those that come again; asked often. stopped: whether to end.
+    """
+
+    store: Store
+    copies: Copies
+    received: Callable[[Path, int], None]
+    stopped: Callable[[], bool]
+
+    def __call__(self, file: FileRecord, path: Path) -> int:
+        """All of it into `path`, checked and flushed. What is in there already is used, and stays there if the store
+        fails. Returns how many bytes came. Raises StoreError, OSError, Lost, Stopped."""
+        came = 0
+        other = False
+        for place in self.copies.of(file):
+            try:
+                fetched, right = self._from(place, file, path)
+                if not right and fetched < file.size:  # what was left over was not what it should be
+                    came += fetched
+                    fetched, right = self._from(place, file, path)
+            except NotFound:
+                path.unlink(missing_ok=True)
+                continue
+            except StoreError as error:
+                if type(error) is not StoreError or self.store.head(place).size == file.size:
+                    raise
+                path.unlink(missing_ok=True)  # it is too short for the range that was asked for
+                fetched, right = 0, False
+            came += fetched
+            if right:
+                return came
+            other = True
+        what = "does not have the digest that the record says" if other else "is not there any more"
+        raise Lost(f"{file.name}: the object {self.store.url}/{file.place} {what}", file.place, other=other)
+
+    def _from(self, place: str, file: FileRecord, path: Path) -> tuple[int, bool]:
+        """From one key. How many bytes came, and whether it all is what it should be; what is not is removed."""
+        hasher = blake3()
+        with _opened(path) as opened:
+            while data := opened.read(MIB):
+                hasher.update(data)
+            have = opened.tell()
+            self.received(path, have)
+            try:
+                for data in self._ranges(place, file.size, have):
+                    if self.stopped():
+                        raise Stopped(f"{file.name}: stopped")
+                    hasher.update(data)
+                    _write(opened, data)
+                    self.received(path, len(data))
+                opened.truncate()  # to where we are, which may lie behind a hole
+            except BaseException:
+                self.received(path, -opened.tell())
+                raise
+            size = opened.tell()
+            if hasher.hexdigest() == file.digest and size == file.size:
+                opened.flush()
+                os.fsync(opened.fileno())
+                return size - have, True
+        path.unlink()
+        self.received(path, -size)
+        return max(0, size - have), False
+
+    def _ranges(self, place: str, size: int, start: int) -> Iterator[bytes]:
+        """The object's bytes from `start` on, in order, some fetched ahead."""
+        try:
+            yield from self._in_ranges(place, size, start)
+        except NoRanges:  # said of the first one
+            position = 0
+            for data in self.store.stream(place, size):
+                if position + len(data) > start:
+                    yield data[max(0, start - position) :]
+                position += len(data)
+                if position > size:
+                    return
+
+    def _in_ranges(self, place: str, size: int, start: int) -> Iterator[bytes]:
+        def get(offset: int) -> bytes:
+            return self.store.get_range(place, offset, min(_RANGE, size - offset))
+
+        offsets = iter(range(start, size, _RANGE))
+        if size - start <= _RANGE:
+            yield from map(get, offsets)
+            return
+        with ThreadPoolExecutor(_RANGES_AHEAD, thread_name_prefix="range") as threads:
+            ahead = [threads.submit(get, offset) for offset in islice(offsets, _RANGES_AHEAD)]
+            while ahead:
+                data = ahead.pop(0).result()
+                ahead += [threads.submit(get, offset) for offset in islice(offsets, 1)]
+                yield data
+
+
+def matches(path: Path, file: FileRecord) -> bool:
+    """Whether the local file has the content that the record says. What is no regular file is not opened."""
+    try:
+        return path.lstat().st_size == file.size and digest_of(path) == file.digest
+    except OSError:
+        return False
+
+
+def digest_of(path: Path) -> str:
+    """Of the content of a regular file; empty if it is none, or cannot be read."""
+    hasher = blake3()
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return ""
+        with path.open("rb") as opened:
+            while data := opened.read(MIB):
+                hasher.update(data)
+    except OSError:
+        return ""
+    return hasher.hexdigest()
+
+
+def dress(path: Path, file: FileRecord) -> None:
+    """Mode and time, as the record has them. Raises OSError."""
+    path.chmod(file.mode & 0o777)
+    os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
+
+
+def flush(folder: Path) -> None:
+    """The names in it stay after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file for reading from its beginning and writing at its end, made if it is not there."""
+    return open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b")
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Write at the end of a file, but for blocks of zeros: they become holes, as a sparse file had them."""
+    view, start = memoryview(data), 0
+    for at in range(0, len(data), len(_ZEROS)):
+        if data.startswith(_ZEROS, at):
+            file.write(view[start:at])
+            file.seek(len(_ZEROS), os.SEEK_CUR)
+            start = at + len(_ZEROS)
+    file.write(view[start:])
