@@ -53,7 +53,7 @@ def objects_are_named_by_their_content(patch: Patch) -> None:
     real = upload.Uploader._send
 
     def send(self: upload.Uploader, file: Any) -> Any:
-        digest = self._digest(file._descriptor, file.name)
+        digest = self._digest(file)
         file.rewind()
 
         def name(number: int) -> str:

@@ -7,9 +7,10 @@ from osmo.checkpoint import log, tidy
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.inventory import Inventory
-from osmo.checkpoint.key import escaped
+from osmo.checkpoint.key import CONTROL, escaped
 from osmo.checkpoint.manifest import Checkpoint, Claim, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.mirror import Mirror, Resend
+from osmo.checkpoint.neighbours import shares
 from osmo.checkpoint.tree import UNKNOWN, Stat
 from osmo.clock import Clock
 from osmo.errors import NotFound, StoreError
@@ -65,6 +66,7 @@ class Archive:
         self._mirror: Mirror | None = None
         self._commits = 0
         self._listed = False  # what lies at the plain files
+        self._streams: tuple[str, ...] = ()  # at the url, when it was last asked who else writes there
 
     @property
     def store(self) -> Store:
@@ -144,6 +146,9 @@ class Archive:
     def look_around(self, prefix: str, *, is_file: bool) -> None:
         """Before plain files are written: see what is there already, and whether somebody else writes there by now."""
         names = self.epoch.names
+        if names.alone and (streams := self.store.folders(CONTROL)) != self._streams:
+            self._streams = streams
+            names.alone = not shares(self.store, self.place.stream, self.place.prefix)
         if names.alone and not self._listed:
             names.take(self.etags(prefix, is_file=is_file))
             self._listed = True
@@ -186,7 +191,8 @@ class Archive:
         try:
             if self._commits % _FULL_TIDY_EVERY == 1:
                 garbage = tidy.find(self.store, self._reader, self.place.keep)
-                tidy.abort_uploads(self.store, self.place.stream, self.place.prefix, epoch.epoch)
+                if epoch.former is not None:  # what ended well has left nothing
+                    tidy.abort_uploads(self.store, self.place.stream, self.place.prefix, epoch.epoch)
             else:
                 keys = tidy.after_commit(epoch.dropped, epoch.kept, given)
                 records = self._reader.keys_of(each.mark for each in epoch.dropped)

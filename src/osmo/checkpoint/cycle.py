@@ -13,7 +13,7 @@ from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
 from osmo.checkpoint.tree import Scan, Stat, hindered, vanished, why
 from osmo.checkpoint.window import OutOfTime
-from osmo.errors import FileMoved, OpenForWriting, StoreError
+from osmo.errors import FileMoved, OpenForWriting, StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
 
 
@@ -74,7 +74,7 @@ class Cycle:
                     self.failed = StoreError(f"{path}: {why(result)}")
             case StoreError():
                 self.problems[name] = str(result)
-                if self.last:
+                if self.last or isinstance(result, Unavailable):
                     self.failed = result
 
     def checkpoint(self, that: Next, path: str, folder: str, now: datetime) -> Checkpoint:

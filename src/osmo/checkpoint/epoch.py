@@ -8,12 +8,13 @@ import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from osmo.checkpoint import log
 from osmo.checkpoint.encoding import decode, encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.names import Names, is_own
-from osmo.checkpoint.neighbours import SILENT_S, closed_well, long_ago, shares
+from osmo.checkpoint.neighbours import SILENT_S, closed_well, quiet, shares
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.clock import Clock
 from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
@@ -136,10 +137,10 @@ class Epoch:
                 self._make(store, claim)
             except Fenced:  # somebody claims at the same time
                 continue
-            records = list(self._reader.all(store).values())
-            if self._counts(claim, records):
+            found = self._reader.all(store)
+            if self._counts(claim, list(found.values())):
                 break
-        self._begin(store, claim, records)
+        self._begin(store, claim, found)
 
     def _counts(self, claim: Claim, records: list[Record]) -> bool:
         """Whether nothing stands above the claim: its number might be one that a tidy had freed."""
@@ -147,11 +148,11 @@ class Epoch:
             return all(record.mark.number <= claim.mark.number for record in records)
         return all(record.mark.epoch < self.epoch or record.writer.id == self.writer.id for record in records)
 
-    def _begin(self, store: Store, claim: Claim, records: list[Record]) -> None:
-        before = [record for record in records if record.mark < claim.mark]
+    def _begin(self, store: Store, claim: Claim, records: dict[str, Record]) -> None:
+        before = [record for record in records.values() if record.mark < claim.mark]
         if before and not isinstance(before[-1], Close):
             self.former = before[-1].writer
-        self.kept = log.kept(records, self.place.keep)
+        self.kept = log.kept(records.values(), self.place.keep)
         self.base = self.kept[-1] if self.kept else None
         if self.base is not None:
             last = before[-1]
@@ -159,13 +160,16 @@ class Epoch:
         self.names = Names(self.place.stream, self.epoch)
         self.names.fresh = lambda: self._clock.elapsed() - self._heard_s < SILENT_S
         self.names.alone = (
-            (claim.alone or long_ago(log.slots(store, self.place.stream), claim.mark.number))
-            and not self.place.shared
+            not self.place.shared
+            and (claim.alone or quiet(records, self._written(store), claim))
             and not shares(store, self.place.stream, self.place.prefix)
         )
         if self.base is not None and not self.exclusive:  # so that what the former owner still writes counts as older
             behind = tuple(sorted(self.behind))
             self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark, behind=behind))
+
+    def _written(self, store: Store) -> dict[str, datetime | None]:
+        return {slot.key: slot.modified for slot in log.slots(store, self.place.stream)}
 
     def _make(self, store: Store, record: Record, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         key = log.log_key(self.place.stream, record.mark, self.writer.id, exclusive=self.exclusive)
@@ -183,8 +187,7 @@ class Epoch:
                     break
                 self._offer = None
                 raise Fenced(found.writer) from None
-            except Unavailable:
-                self.clear = False
+            except Unavailable:  # if it comes late: these bytes under this number do no harm
                 if pause_s is None:
                     raise
                 self._clock.wait(self._never, pause_s * (0.5 + random.random()))

@@ -15,6 +15,9 @@ from osmo.store.base import Store
 _NAME = re.compile(r"(\d{8,})(?:\.(\d{8,})\.([0-9a-f]+))?\.json")
 
 
+_TRIES = 20  # somebody removes records while others read them, but not for ever
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A record as a listing shows it. epoch: of the key, None where the number alone is the name. modified: by the
@@ -68,7 +71,7 @@ class Reader:
 
     def all(self, store: Store) -> dict[str, Record]:
         """Every record by key, oldest first. Raises StoreError, also for a format that is not known."""
-        while True:
+        for _ in range(_TRIES):
             listed = slots(store, self.stream)
             self._known = {slot.key: self._known[slot.key] for slot in listed if slot.key in self._known}
             missing = [slot.key for slot in listed if slot.key not in self._known]
@@ -78,6 +81,7 @@ class Reader:
                 continue
             self._known = dict(sorted(self._known.items(), key=lambda item: item[1].mark))
             return self._known.copy()
+        raise StoreError(f"{store.url}/{folder(self.stream, 'log')}: a record is listed, and is not there")
 
     def keys_of(self, marks: Iterable[Mark]) -> list[str]:
         """Where the records lie that were read or added; without those that somebody else has removed meanwhile."""

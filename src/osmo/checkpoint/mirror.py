@@ -80,9 +80,18 @@ class Mirror:
     def _preserve(self, store: Store, key: str, digest: str, size: int) -> None:
         """Copy what lies at the key away. It need not be what an older checkpoint wants: digests tell, at a restore."""
         if (key, digest) not in self._preserved:
+            name = self._epoch.names.old(digest, self._epoch.number)
             with suppress(NotFound):
-                store.copy(key, self._epoch.names.old(digest, self._epoch.number), size)
+                store.copy(key, name, size)
+                self._check(store, name)
             self._preserved.add((key, digest))
+
+    def _check(self, store: Store, name: str) -> None:
+        """What is about to be overwritten is there a second time: an answer alone has been wrong before."""
+        try:
+            store.head(name)
+        except NotFound as error:
+            raise Unavailable(f"{name}: not there after its copy") from error
 
     def _needed_by_older(self, keys: Set[str]) -> dict[str, dict[str, int]]:
         """By plain file: the contents (digest to size) that older kept checkpoints have nowhere else."""

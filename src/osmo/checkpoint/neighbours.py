@@ -1,11 +1,12 @@
 """Whether anybody else can write to a stream's plain files: late requests of a former owner, or other streams."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from osmo.checkpoint import log
 from osmo.checkpoint.key import CONTROL, escaped, key_of
-from osmo.checkpoint.manifest import Checkpoint, Close, Record
+from osmo.checkpoint.manifest import Checkpoint, Claim, Close, Record
 from osmo.store.base import Store
 
 # A request that hangs for longer than this is the one thing that the protocol does not survive.
@@ -20,13 +21,27 @@ def closed_well(records: list[Record]) -> bool:
     return not records or (isinstance(records[-1], Close) and records[-1].alone)
 
 
-def long_ago(slots: list[log.Slot], claim: int) -> bool:
-    """Whether all records but those from number `claim` on are so old that no request of their writers still is."""
-    since = [slot.modified for slot in slots if slot.number == claim and slot.modified is not None]
-    if not since:
-        return False
-    others = [slot.modified for slot in slots if slot.number < claim]
-    return all(modified is not None and modified < since[0] - _LATE for modified in others)
+def quiet(records: Mapping[str, Record], written: Mapping[str, datetime | None], claim: Claim) -> bool:
+    """Whether every epoch before a claim was closed or has been silent for a day, back to one that was alone itself.
+
+    records: the log, by key; written: when each was, by the store's clock.
+    """
+    epochs: dict[int, dict[str, Record]] = {}
+    for key, record in records.items():
+        epochs.setdefault(record.mark.epoch, {})[key] = record
+    moments = [written.get(key) for key in epochs.pop(claim.mark.epoch)]
+    now = max((moment for moment in moments if moment is not None), default=None)
+    for _, own in sorted(epochs.items(), reverse=True):
+        is_closed = any(isinstance(record, Close) for record in own.values())
+        if not is_closed and not all(_is_old(written.get(key), now) for key in own):
+            return False
+        if any(record.alone for record in own.values() if isinstance(record, Claim | Close)):
+            return True
+    return True
+
+
+def _is_old(moment: datetime | None, now: datetime | None) -> bool:
+    return moment is not None and now is not None and moment < now - _LATE
 
 
 def shares(store: Store, stream: str, prefix: str) -> bool:

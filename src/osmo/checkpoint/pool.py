@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
@@ -20,23 +20,20 @@ from osmo.errors import AccessDenied, FileMoved, NoBucket, StoreError, Unavailab
 
 _LOOK_AT_THE_CLOCK_S = 0.1
 _NO_USE_GOING_ON = (AccessDenied, NoBucket, Unavailable, UnknownHost)
+_THEN_IT_IS_DOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file: in the store, or why not.
 
-    doubtful: a request may still be on its way.
+    doubtful: a request may still be on its way. fatal: the error, if no other file would escape it.
     """
 
     name: str
     result: Saved | Exception
     doubtful: bool = False
-
-    @property
-    def fatal(self) -> StoreError | None:
-        """The error that no other file would escape."""
-        return self.result if isinstance(self.result, _NO_USE_GOING_ON) else None
+    fatal: StoreError | None = None
 
 
 class Pool:
@@ -53,6 +50,9 @@ class Pool:
         self._throttle = throttle
         self._cycle = cycle
         self._never = threading.Event()
+        self._lock = threading.Lock()
+        self._stored = False
+        self._unanswered = 0  # files since the last that was stored
         self._fatal = False
 
     def send(self, files: Mapping[str, Stat], known: Mapping[str, Saved], take: Callable[[Outcome], None]) -> set[str]:
@@ -73,7 +73,7 @@ class Pool:
                             return
                         name, stat = file
                         outcome = self._insist(name, stat, known[name].record if name in known else None)
-                        self._fatal = self._fatal or outcome.fatal is not None
+                        outcome = replace(outcome, fatal=self._fatal_error(outcome.result))
                     outcomes.take(outcome)
                     turns.settle(name)
             except BaseException:
@@ -96,6 +96,19 @@ class Pool:
         under_way, waiting = turns.unsettled
         outcomes.close(under_way)
         return under_way | waiting
+
+    def _fatal_error(self, result: Saved | Exception) -> StoreError | None:
+        """The error, if it is no use to begin another file after it. A store that gives no answer over one file, but
+        over others, has trouble with that one."""
+        with self._lock:
+            if isinstance(result, Saved):
+                self._stored, self._unanswered = True, 0
+            if not isinstance(result, _NO_USE_GOING_ON):
+                return None
+            self._unanswered += 1
+            if not isinstance(result, Unavailable) or not self._stored or self._unanswered >= _THEN_IT_IS_DOWN:
+                self._fatal = True
+            return result if self._fatal else None
 
     def _ended(self) -> bool:
         return self._fatal or self._cycle.hurried

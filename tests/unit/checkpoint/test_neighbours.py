@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from osmo.checkpoint.log import slots
 from osmo.checkpoint.manifest import Record
-from osmo.checkpoint.neighbours import closed_well, long_ago, shares
+from osmo.checkpoint.neighbours import closed_well, quiet, shares
+from support.clock import START
 from support.memory import MemoryStore
 from unit.checkpoint.records import STREAM, checkpoint, claim, close, put
 
@@ -28,24 +28,30 @@ def test_only_an_epoch_that_was_alone_and_closed_leaves_nothing_on_its_way(recor
     assert closed_well(records) == want
 
 
-@pytest.mark.parametrize(("hours", "want"), [(23, False), (24, False), (25, True)])
-def test_after_a_day_by_the_stores_clock_nothing_is_on_its_way(store: MemoryStore, hours: int, want: bool) -> None:
-    put(store, claim(1), checkpoint(2))
-    store.now += timedelta(hours=hours)
-    put(store, claim(3, 2), checkpoint(4, 2))
-    assert long_ago(slots(store, STREAM), 3) == want
+_DAY = timedelta(hours=24)
+_SECOND = timedelta(seconds=1)
 
 
-def test_one_record_of_today_is_enough(store: MemoryStore) -> None:
-    put(store, claim(1))
-    store.now += timedelta(hours=25)
-    put(store, checkpoint(2), claim(3, 2))
-    assert not long_ago(slots(store, STREAM), 3)
-
-
-def test_who_has_no_claim_there_knows_no_time(store: MemoryStore) -> None:
-    put(store, claim(1))
-    assert not long_ago(slots(store, STREAM), 2)
+@pytest.mark.parametrize(
+    ("earlier", "want"),
+    [
+        ([(claim(1), _DAY + _SECOND), (checkpoint(2), _DAY + _SECOND)], True),
+        ([(claim(1, alone=False), _DAY + _SECOND), (checkpoint(2), _DAY)], False),  # one record of today is enough
+        ([(claim(1), None)], False),  # a store that does not tell
+        ([(claim(1), 3 * _DAY), (claim(3, 2, alone=False), _DAY), (close(4, 2, alone=False), _SECOND)], True),
+        ([(claim(1), _DAY), (claim(3, 2, alone=False), _SECOND), (close(4, 2, alone=False), _SECOND)], False),
+        # What came before an epoch that was alone does not count, nor what came before a close that says so.
+        ([(claim(1), _SECOND), (claim(3, 2), 2 * _DAY)], True),
+        ([(claim(1), _SECOND), (claim(3, 2, alone=False), _SECOND), (close(4, 2), _SECOND)], True),
+    ],
+)
+def test_after_a_day_of_silence_nothing_is_on_its_way(
+    earlier: list[tuple[Record, timedelta | None]], want: bool
+) -> None:
+    mine = claim(9, 9, alone=False)
+    records = {str(record.mark): record for record, _ in [*earlier, (mine, None)]}
+    written = {str(record.mark): None if age is None else START - age for record, age in earlier}
+    assert quiet(records, written | {str(mine.mark): START}, mine) == want
 
 
 @pytest.mark.parametrize(
