@@ -41,7 +41,7 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
         board.enter(State.FAILED_CANCELED, message="canceled by the user before the command was started")
         return board.state
     writer = Writer(config.run, config.run_id, config.task, config.attempt, host(), secrets.token_hex(4))
-    streams = Streams(config.streams, writer, config.limits, environ, log, board, events, clock)
+    streams = Streams(config.streams, writer, config.limits, environ, log, board, events, clock, where.scratch)
     streams.prepare()
     try:
         child = child or _start(where, config, environ, board, log, clock)

@@ -28,13 +28,15 @@ class Limits:
     """How much patience an attempt has.
 
     final_timeout_s: how long nothing may become durable at the end. grace_s: between TERM and KILL; when the machine is
-    taken away, for everything. spot: `auto` (ask the cloud whether it will be), `off`, or the address to ask.
+    taken away, for everything. spot: `auto` (ask the cloud whether it will be), `off`, or the address to ask. live:
+    patterns of files that are appended to all day, besides the usual ones.
     """
 
     final_timeout_s: float
     grace_s: float
     settle_s: float
     spot: str = "off"
+    live: tuple[str, ...] = ()
 
 
 def streams_of(entries: Iterable[CheckpointEntry]) -> tuple[tuple[CheckpointEntry, ...], ...]:
@@ -80,7 +82,7 @@ class TaskConfig:
                 "command": tuple(values["command"]),
                 "files": tuple(FileSpec(**file) for file in values["files"]),
                 "entries": tuple(CheckpointEntry(**entry) for entry in values["entries"]),
-                "limits": Limits(**values["limits"]),
+                "limits": Limits(**values["limits"] | {"live": tuple(values["limits"].get("live", ()))}),
                 "notes": tuple(values["notes"]),
             }
         )

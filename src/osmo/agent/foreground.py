@@ -76,7 +76,9 @@ def _run(plan: Plan, place: AttemptDir, environ: Mapping[str, str], events: Even
         str(uuid.uuid4()), f"checkpoint-run-{os.getpid()}", min(names.values()), 0, host(), secrets.token_hex(4)
     )
     board = StatusBoard(place, names, clock, inherited=False)
-    streams = Streams(tuple(names), writer, plan.limits, environ, log, board, events, clock, names.__getitem__)
+    streams = Streams(
+        tuple(names), writer, plan.limits, environ, log, board, events, clock, place.scratch, names.__getitem__
+    )
     streams.prepare()
     with suppress(OSError):  # a full disk: then the command finds nobody to ask for a checkpoint
         records.write(place.agent, Process.of(os.getpid()).record())

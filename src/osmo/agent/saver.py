@@ -21,6 +21,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 
 _LAST_RETRIES_EVERY_S = 15.0
 _REFUSE_EVERY_S = 60.0
+_ENDLESS = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,10 @@ class Saver(threading.Thread):
         self, due: list[CheckpointEntry], again: list[CheckpointEntry], trigger: Trigger, *, at_rest: bool = False
     ) -> bool | StoreError:
         """One cycle, and what it means for the next ones. Returns as `_cycle`."""
-        outcome = self._cycle((*due, *again), trigger, None, at_rest=at_rest)
+        now = self._clock.monotonic()
+        # A second look belongs to the cycle before it, and does not move the next one.
+        patience_s = _ENDLESS if due else min(self._schedules[entry].due - now for entry in again)
+        outcome = self._cycle((*due, *again), trigger, None, at_rest=at_rest, patience_s=patience_s)
         if isinstance(outcome, Fenced):
             self._fenced = outcome
             return outcome
@@ -178,11 +182,19 @@ class Saver(threading.Thread):
             self.stream.close()
 
     def _cycle(
-        self, entries: tuple[CheckpointEntry, ...], trigger: Trigger, exit_code: int | None, *, at_rest: bool = False
+        self,
+        entries: tuple[CheckpointEntry, ...],
+        trigger: Trigger,
+        exit_code: int | None,
+        *,
+        at_rest: bool = False,
+        patience_s: float = _ENDLESS,
     ) -> bool | StoreError:
         """Whether files wait for their writers; or what went wrong."""
         try:
-            return self.stream.cycle(entries, trigger, self._stopping, exit_code=exit_code, at_rest=at_rest)
+            return self.stream.cycle(
+                entries, trigger, self._stopping, exit_code=exit_code, at_rest=at_rest, patience_s=patience_s
+            )
         except StoreError as error:
             return error
         except Exception as error:  # noqa: BLE001  # ours to mend; meanwhile the other checkpoints go on

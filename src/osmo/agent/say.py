@@ -11,6 +11,7 @@ from osmo.checkpoint.events import (
     Event,
     Failed,
     Finished,
+    Holding,
     Looked,
     Progressed,
     TakenOver,
@@ -44,12 +45,17 @@ class Narrator:
         self._spoke_at: float | None = None
         self._known_problems: set[str] = set()
         self._said_misnamed = False
+        self._open: set[str] = set()
+        self._said_open: set[str] = set()
+        self._said_holding: float | None = None
 
     def __call__(self, event: Event) -> None:
         match event:
             case Looked() if event.misnamed and not self._said_misnamed:
                 self._said_misnamed = True
                 self._log.ours(f"{self._path} is a file: it is checkpointed, though its name does not match the regex")
+            case Holding():
+                self._holding(event)
             case Begun():
                 self._begun = True
                 self._log.ours(line.begins(self._path, self._url))
@@ -75,6 +81,7 @@ class Narrator:
         self._number = event.number
         self._committed_at = self._spoke_at = self._clock.monotonic()
         self._say_problems(event.problems)
+        self._say_open(event.open)
         total = sum(saved.record.size for saved in event.saved.values())
         parts = [
             f"{_files(len(event.saved))}, {bytes_of(total)}",
@@ -92,6 +99,28 @@ class Narrator:
         self._summary = f"{name}: {'; '.join(parts)}"
         if self._begun:  # in this cycle, or in one before that could not commit
             self._log.ours(line.uploaded(self._clock.now()))
+
+    def _holding(self, event: Holding) -> None:
+        now = self._clock.monotonic()
+        if self._said_holding is not None and now - self._said_holding < _STILL_HERE_S:
+            return
+        self._said_holding = now
+        self._log.ours(
+            f"The next checkpoint of {self._path} waits up to {event.seconds:.0f} s for what is being rewritten: "
+            f"{_names(event.files)}"
+        )
+
+    def _say_open(self, names: Iterable[str]) -> None:
+        """What was open the last time, too: each once."""
+        now = set(names)
+        self._open, stayed = now, sorted((now & self._open) - self._said_open)
+        if not stayed:
+            return
+        self._said_open |= now
+        self._log.ours(
+            f"Waits to be closed: {_names(map(self._local, stayed))}: open for writing, or a memory map; it is stored once "
+            "it rests closed, at the latest when the command has ended. A copy that is renamed into place is stored at once"
+        )
 
     def _claimed(self, event: Claimed) -> None:
         if event.former is not None:
@@ -120,6 +149,7 @@ class Narrator:
 
     def _unchanged(self, event: Unchanged) -> None:
         self._say_problems(event.problems)
+        self._say_open(event.open)
         now = self._clock.monotonic()
         if self._spoke_at is not None and now - self._spoke_at < _STILL_HERE_S:
             return

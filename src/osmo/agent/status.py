@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed, Event, Failed, Finished, Looked, TakenOver, Unchanged
+from osmo.checkpoint.events import Committed, Event, Failed, Finished, Holding, Looked, TakenOver, Unchanged
 from osmo.clock import Clock
 from osmo.rundir import records
 from osmo.rundir.paths import AttemptDir
@@ -37,6 +37,8 @@ class StreamStatus:
     seen: bool = False
     exists: bool = False
     moving: int = 0
+    open: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     unsent: int = 0
     behind: int = 0
     problems: dict[str, str] = field(default_factory=dict)
@@ -175,20 +177,23 @@ class StatusBoard:
                     stream.unsent = len(event.unsent)
                     stream.seen = stream.seen or bool(event.saved or stream.moving)
                     stream.exists = True
-                    self._well(stream, event.problems)
+                    self._well(stream, event)
                     self._save(place, event)
                 case Unchanged():
                     stream.looked = _iso(self._clock.now())
                     stream.moving = event.moving
                     stream.exists = event.exists
                     stream.seen = stream.seen or bool(event.files)
-                    self._well(stream, event.problems)
+                    self._well(stream, event)
                     self._save(place, event)
                 case Finished():
                     stream.behind = event.behind
                 case TakenOver():
                     stream.error = f"fenced by {event.by}"
+                case Holding():
+                    stream.held = list(event.files[:_NAMES_KEPT])
                 case Failed():
+                    stream.held = []
                     stream.failures = event.failures
                     stream.error = str(event.error)
                 case _:
@@ -196,9 +201,10 @@ class StatusBoard:
             self._write()
 
     @staticmethod
-    def _well(stream: StreamStatus, problems: Any) -> None:
+    def _well(stream: StreamStatus, event: Committed | Unchanged) -> None:
         stream.failures, stream.error = 0, None
-        stream.problems = dict(list(problems.items())[:_NAMES_KEPT])
+        stream.problems = dict(list(event.problems.items())[:_NAMES_KEPT])
+        stream.open, stream.held = list(event.open[:_NAMES_KEPT]), []
 
     def _save(self, place: int, event: Committed | Unchanged) -> None:
         """What is durable, and how it looked on this machine: so `query` can tell what is not."""

@@ -1,9 +1,11 @@
 """The savers of an attempt's streams, and where their news go: into the log, onto the board, to who decides."""
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from osmo.agent.config import Limits
 from osmo.agent.loop import Durable, Events
@@ -39,7 +41,7 @@ class Streams:
     """All that one attempt saves, each stream with the place that the board knows it by.
 
     environ: where credentials and endpoints are looked for. name: of a stream, empty for `<task>.<folder>`. earlier:
-    what an agent before us knew of the stream at a place.
+    what an agent before us knew of the stream at a place. scratch: where copies of databases may lie for a while.
     """
 
     streams: Iterable[Entries]
@@ -50,6 +52,7 @@ class Streams:
     board: StatusBoard
     events: Events
     clock: Clock
+    scratch: Path
     name: Callable[[Entries], str] = _of_the_task
 
     def prepare(self) -> None:
@@ -60,6 +63,7 @@ class Streams:
 
     def start(self, earlier: Callable[[int], Earlier | None] = _unknown) -> list[Saver]:
         """Begin, the command having started: the first checkpoints are due a frequency from now."""
+        shutil.rmtree(self.scratch, ignore_errors=True)  # what an agent before us left there
         budget = ByteBudget(suitable_total())
         savers = [self._saver(place, entries, budget, earlier(place)) for place, entries in enumerate(self.streams)]
         for saver in savers:
@@ -79,6 +83,8 @@ class Streams:
             settle_s=min(self.limits.settle_s, *(entry.frequency_s for entry in entries)),
             endpoint=self.environ.get("AWS_ENDPOINT_URL_S3") or self.environ.get("AWS_ENDPOINT_URL", ""),
             name=self.name(entries),
+            scratch=self.scratch,
+            live=self.limits.live,
         )
         open_it = partial(open_store, entries[0].url, self.environ)
         stream = Stream(entries, self.writer, open_it, report, self.clock, budget, settings, earlier)

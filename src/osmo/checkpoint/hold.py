@@ -17,14 +17,9 @@ class Hold:
     until: float
 
     @classmethod
-    def beginning(cls, now: float, frequency_s: float) -> Self:
-        """The cycle of an entry has begun: ten minutes, or its frequency if that is shorter."""
-        return cls(now + min(frequency_s, _LONGEST_S))
-
-    @classmethod
-    def none(cls) -> Self:
-        """Nothing is waited for: the last cycle, or one that has a deadline."""
-        return cls(float("-inf"))
+    def beginning(cls, now: float, patience_s: float) -> Self:
+        """A cycle has begun: ten minutes, or what patience its entries have if that is shorter."""
+        return cls(now + min(patience_s, _LONGEST_S))
 
     def left_s(self, now: float) -> float:
         """How long it lasts."""

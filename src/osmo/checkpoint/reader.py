@@ -99,12 +99,11 @@ class Whole(Reader):
     ) -> None:
         super().__init__(descriptor, name, stat, stat.size)
         self._expected = stat
-        self._names = 0
+        self._names = os.fstat(descriptor).st_nlink
         self._written = written
         self._tolerant = tolerant
 
     def _begin(self) -> None:
-        self._expected, self._names = self.stat, os.fstat(self.descriptor).st_nlink
         self._check()
         self._ask()
 

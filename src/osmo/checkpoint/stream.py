@@ -144,9 +144,12 @@ class Stream:
         *,
         exit_code: int | None = None,
         at_rest: bool = False,
+        patience_s: float = float("inf"),
     ) -> bool:
         """One pass over the files of the entries that are due. True if files wait for their writers to rest.
 
+        While files of the last checkpoint are being rewritten, the commit is held: for the frequency of the entries,
+        ten minutes or `patience_s`, whichever is the shortest.
         With the trigger FINAL or PREEMPT it is the last one: nothing is waited for, and the store itself is compared
         with what should be there. `stop`: set it, and nothing new is begun any more; what was uploaded by then is known
         to the next cycle. at_rest: who asks for it says that nobody writes just now, so no file need settle first.
@@ -156,7 +159,7 @@ class Stream:
             raise self._fenced
         try:
             self._settle()
-            this = self._begin(due, trigger, stop)
+            this = self._begin(tuple(due), trigger, stop, patience_s)
             this.exit_code, this.at_rest = exit_code, at_rest
             return self._run(this)
         except Fenced as error:
@@ -173,10 +176,11 @@ class Stream:
         if self._fenced is None and not self._out_of_time():
             self._archive.close()
 
-    def _begin(self, due: Iterable[CheckpointEntry], trigger: Trigger, stop: threading.Event) -> Cycle:
-        due, now = tuple(due), self._clock.monotonic()
-        frequency_s = min((entry.frequency_s for entry in due), default=0.0)
-        hold = Hold.none() if trigger is not Trigger.INTERVAL else Hold.beginning(now, frequency_s)
+    def _begin(
+        self, due: tuple[CheckpointEntry, ...], trigger: Trigger, stop: threading.Event, patience_s: float
+    ) -> Cycle:
+        patience_s = min(patience_s, *(entry.frequency_s for entry in due))
+        hold = Hold.beginning(self._clock.monotonic(), patience_s)
         meter = Meter(self._report, self._clock)
         return Cycle(due, trigger, stop, self._clock.now(), meter, self._out_of_time, hold)
 

@@ -19,7 +19,17 @@ def limits(settings: Settings) -> Limits:
         grace_s=settings.seconds("grace"),
         settle_s=settings.seconds("settle"),
         spot=_spot(settings),
+        live=_live(settings),
     )
+
+
+def _live(settings: Settings) -> tuple[str, ...]:
+    """Raises UsageError for a pattern that could not match the last part of a name."""
+    value = settings.values["live"]
+    patterns = tuple(value.text.replace(",", " ").split())
+    if wrong := [pattern for pattern in patterns if "/" in pattern]:
+        raise UsageError(f"{value.source}: live: {wrong[0]!r} has a slash; it is matched with the last part of a name")
+    return patterns
 
 
 def ask_stores(urls: set[str], environ: Mapping[str, str], what: str) -> None:

@@ -242,8 +242,11 @@ def _file(file: FileRecord) -> dict[str, Any]:
         "key": file.place,
         "deferred": file.deferred,
         "torn_possible": file.torn_possible,
+        "live": file.live,
     }
 
 
 def _remark(file: FileRecord) -> str:
-    return "of an earlier checkpoint" if file.deferred else "may be torn" if file.torn_possible else ""
+    if file.deferred:
+        return "of an earlier checkpoint"
+    return "may be torn" if file.torn_possible else "as far as it was" if file.live else ""

@@ -112,6 +112,10 @@ def _print_details(seen: RunView) -> None:
             print(f"\n{task.name}: {stream['path']} to {stream['url']}: {frequencies}; {uploaded}")
             if stream["moving"]:
                 print(f"  {files_of(stream['moving'])} being written when last looked at")
+            for name in stream.get("open", ()):
+                print(f"  open for writing, so it waits: {name!r}")
+            for name in stream.get("held", ()):
+                print(f"  the next checkpoint waits for it to be rewritten: {name!r}")
 
 
 def _print_troubles(seen: RunView) -> None:

@@ -35,6 +35,12 @@ KNOWN = (
     ),
     Known("spot", "OSMO_SPOT", "auto", "ask the cloud whether this machine is about to go: auto, off, or an address"),
     Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read"),
+    Known(
+        "live",
+        "OSMO_LIVE",
+        "",
+        "files that are appended to all day, line by line, besides *.log and the like: patterns, such as `*.csv *.txt`",
+    ),
 )
 
 

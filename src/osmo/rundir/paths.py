@@ -77,6 +77,11 @@ class AttemptDir:
         """A file for each checkpoint that somebody asked for; the agent removes what it has answered."""
         return self.path / "requests"
 
+    @property
+    def scratch(self) -> Path:
+        """Copies of databases, while they are sent."""
+        return self.path / "scratch"
+
     def saved(self, stream: int) -> Path:
         """What of stream number `stream` is durable, with its local identity."""
         return self.path / f"saved-{stream}.json"

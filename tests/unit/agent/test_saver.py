@@ -27,6 +27,7 @@ class Cycles:
         self._clock = clock
         self._outcomes = list(outcomes) or [False]
         self.takes_s = 0.0
+        self.patience_s: list[float] = []
         self.made: list[tuple[float, tuple[str, ...], Trigger]] = []
         self.closed = 0
         self.another = threading.Event()  # a cycle was made
@@ -40,7 +41,9 @@ class Cycles:
         *,
         exit_code: int | None = None,
         at_rest: bool = False,
+        patience_s: float = float("inf"),
     ) -> bool:
+        self.patience_s.append(patience_s)
         self.made.append((self._clock.monotonic() - 1000.0, tuple(entry.regex for entry in due), trigger))
         self.another.set()
         self.at_rest.append(at_rest)
@@ -232,3 +235,10 @@ def test_a_request_whose_cycle_made_way_for_the_last_one_is_left_to_that() -> No
     saving.saver.run()
     assert saving.answers == []
     assert saving.done == 1
+
+
+def test_a_second_look_holds_nothing_beyond_the_next_cycle() -> None:
+    slow = CheckpointEntry("/a", "s3://b", 100.0)
+    saving = Saving(True, entries=(slow,))
+    assert saving.run(190.0)[:4] == [100.0, 130.0, 160.0, 190.0]
+    assert saving.cycles.patience_s[:4] == [float("inf"), 70.0, 40.0, 10.0]

@@ -41,7 +41,3 @@ def test_a_file_of_the_last_checkpoint_that_moves_holds_the_commit(
 )
 def test_it_is_looked_at_every_second_until_patience_ends(frequency_s: float, passed_s: float, want: float) -> None:
     assert Hold.beginning(1000.0, frequency_s).pause_s(1000.0 + passed_s) == want
-
-
-def test_in_a_hurry_nothing_is_waited_for() -> None:
-    assert Hold.none().pause_s(0.0) == 0.0

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -220,7 +220,7 @@ def test_a_file_that_rests_half_written_waits_for_its_writer_to_close_it(rig: Ri
 @linux
 def test_a_writer_that_comes_while_the_file_is_sent_ends_the_upload(rig: Rig) -> None:
     rig.grow({"model": b"0" * (9 * 2**20)})
-    writers = []
+    writers: list[BinaryIO] = []
 
     def open_it(_request: Request) -> None:
         if not writers:
