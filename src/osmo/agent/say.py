@@ -54,8 +54,6 @@ class Narrator:
             case Looked() if event.misnamed and not self._said_misnamed:
                 self._said_misnamed = True
                 self._log.ours(f"{self._path} is a file: it is checkpointed, though its name does not match the regex")
-            case Holding():
-                self._holding(event)
             case Begun():
                 self._begun = True
                 self._log.ours(line.begins(self._path, self._url))
@@ -65,17 +63,24 @@ class Narrator:
                 self._committed(event)
             case Finished():
                 self._finished(event)
+            case Claimed() | TakenOver() | Holding():
+                self._on_the_way(event)
+            case Unchanged():
+                self._unchanged(event)
+            case Failed():
+                self._failed(event)
+
+    def _on_the_way(self, event: Claimed | TakenOver | Holding) -> None:
+        match event:
             case Claimed():
                 self._claimed(event)
+            case Holding():
+                self._holding(event)
             case TakenOver():
                 self._log.ours(
                     f"{event.by} writes the checkpoints in {self._url} now: nothing more of {self._path} goes there; "
                     "the task is not disturbed"
                 )
-            case Unchanged():
-                self._unchanged(event)
-            case Failed():
-                self._failed(event)
 
     def _committed(self, event: Committed) -> None:
         self._number = event.number
@@ -116,10 +121,10 @@ class Narrator:
         self._open, stayed = now, sorted((now & self._open) - self._said_open)
         if not stayed:
             return
-        self._said_open |= now
+        self._said_open.update(stayed)
         self._log.ours(
-            f"Waits to be closed: {_names(map(self._local, stayed))}: open for writing, or a memory map; it is stored once "
-            "it rests closed, at the latest when the command has ended. A copy that is renamed into place is stored at once"
+            f"Not stored while open for writing or mapped into memory: {_names(map(self._local, stayed))}. "
+            "It is when it is closed, at the latest after the command; a copy under another name, at once"
         )
 
     def _claimed(self, event: Claimed) -> None:

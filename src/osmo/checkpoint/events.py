@@ -93,7 +93,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The cycle found nothing to do. `saved`, `open`: as in Committed. `moving`: how many files wait for their writers."""
+    """The cycle found nothing to do. saved, open: as in Committed. moving: how many files wait for their writers."""
 
     saved: Mapping[str, Saved]
     files: int

@@ -9,9 +9,11 @@ from blake3 import blake3
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.diff import Saved, by_size
 from osmo.checkpoint.events import Event
+from osmo.checkpoint.live import LiveNames
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.names import Names
+from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.parts import MIB
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.checkpoint.upload import Uploader
@@ -47,7 +49,7 @@ class Sending:
     def uploader(self, store: Store) -> Uploader:
         return Uploader(
             store,
-            self.tree,
+            Opener(self.tree, self.folder.parent / "scratch", LiveNames()),
             "ckpt/",
             ByteBudget(24 * MIB),
             self.meter,
