@@ -84,7 +84,7 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self.done.exists():
-            found = set()
+            found: set[str] = set()
             with suppress(FileNotFoundError):  # a folder that went while it was walked
                 found.update(str(path) for path in self.bucket.directory.rglob("*") if _size(path) > MIB)
             if not self.done.exists():

@@ -22,10 +22,14 @@ _END_MARKER = re.compile("|".join(map(translate, _END_MARKERS)))
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A file whose bytes are in the store, and how it looked on this machine when they were read."""
+    """A file whose bytes are in the store, and how it looked on this machine when they were read.
+
+    unsure: somebody had it open for writing then. A memory map may change it afterwards, and its stat does not tell.
+    """
 
     stat: Stat
     record: FileRecord
+    unsure: bool = False
 
     def deferred(self, deferred: bool) -> "Saved":
         """The same, said to be of an earlier checkpoint, or not."""
@@ -37,6 +41,11 @@ class Saved:
 def changed(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
     """The files that are not in the store as they are now."""
     return {name: stat for name, stat in now.items() if name not in saved or saved[name].stat != stat}
+
+
+def unsure(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
+    """The files of which only their bytes tell whether they are in the store as they are now."""
+    return {name: stat for name, stat in now.items() if name in saved and saved[name].unsure}
 
 
 def by_size(records: Iterable[FileRecord], stats: Iterable[Stat]) -> dict[int, list[FileRecord]]:

@@ -55,11 +55,17 @@ class Opener:
         def written() -> bool:
             return is_written(self.tree, name, descriptor)
 
-        if not last_chance and self.is_live(name) and (name in self.unsettled or written()):
+        if last_chance:
+            return Whole(descriptor, name, found, written, tolerant=True)
+        if not self.at_rest and self.is_live(name) and (name in self.unsettled or written()):
             return _prefix(descriptor, name, found, known)
-        if not last_chance and found != stat:
+        if found != stat:
             raise FileMoved(f"{name} changed while it was looked at")
-        return Whole(descriptor, name, found, written, tolerant=last_chance)
+        if not self.at_rest:
+            return Whole(descriptor, name, found, written)
+        reader = Whole(descriptor, name, found, lambda: False)
+        reader.unsure = written()
+        return reader
 
 
 def is_written(tree: Tree, name: str, descriptor: int) -> bool:

@@ -13,10 +13,12 @@ class Reader:
     """The first `size` bytes of an open file, of which nobody asks whether it moves.
 
     stat: what the record says of the file's mode and times. torn: it was written meanwhile and taken all the same.
-    `digest` and `size` are true once `parts` has come to its end. live: see `osmo.checkpoint.live`.
+    `digest` and `size` are true once `parts` has come to its end. live: see `osmo.checkpoint.live`. unsure: somebody
+    has it open for writing, and is trusted not to write just now.
     """
 
     live = False
+    unsure = False
 
     def __init__(self, descriptor: int, name: str, stat: Stat, size: int) -> None:
         self.descriptor = descriptor

@@ -204,6 +204,8 @@ class Stream:
             this.meter.begin()  # the last checkpoint is always made, and said
             self._inventory.compare(self._etags())  # what the store lost is sent again
         changed = diff.changed(this.due, self._inventory.all)
+        if this.last or this.at_rest:
+            changed |= diff.unsure(this.due, self._inventory.all)
         if this.last:
             this.failed = self._hindrance(this.scan)
         self._upload(this, changed if this.last else self._ready(this, changed))

@@ -53,10 +53,10 @@ class Uploader:
                 record = self._already_there(file, known)
                 if record is not None:
                     self.meter.expect(-stat.size)
-                    return Saved(file.looks, record)
+                    return Saved(file.looks, record, file.unsure)
                 self.meter.sending(self.opener.tree.path(name))
                 self.meter.expect(file.size - stat.size)
-                saved = Saved(file.looks, self._send(file))
+                saved = Saved(file.looks, self._send(file), file.unsure)
             except Unavailable:
                 self.doubt()
                 raise

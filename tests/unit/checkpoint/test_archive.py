@@ -137,10 +137,10 @@ def test_files_that_were_restored_and_still_look_so_are_not_read_again(
     rig.stream.claim()
     rig.stream.restored(stats)
 
-    def unread(descriptor: int, count: int) -> bytes:
+    def unread(descriptor: int, count: int, at: int) -> bytes:
         raise AssertionError("it was read")
 
-    monkeypatch.setattr("osmo.checkpoint.upload.os.read", unread)
+    monkeypatch.setattr("osmo.checkpoint.reader.os.pread", unread)
     assert rig.sent(rig.cycle()) == []
 
 

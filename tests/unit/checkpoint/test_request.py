@@ -1,9 +1,18 @@
 """Checkpoints that somebody asked for."""
 
+import mmap
+import sys
 from pathlib import Path
+
+import pytest
 
 from osmo.checkpoint.manifest import Trigger
 from unit.checkpoint.rig import Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
 
 
 def request(rig: Rig, *, at_rest: bool) -> None:
@@ -33,3 +42,30 @@ def test_a_request_of_an_idle_tree_makes_no_record(tmp_path: Path) -> None:
     request(rig, at_rest=True)
     request(rig, at_rest=True)
     assert len(rig.records) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_memory_map_is_stored_at_the_moments_that_the_task_chooses_and_at_the_end(rig: Rig) -> None:
+    rig.grow({"weights": "a" * 4096})
+    with (rig.folder / "weights").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        for letter in (b"x", b"y"):  # after the first one, no time of the file changes any more
+            mapped[:1] = letter
+            request(rig, at_rest=True)
+            assert rig.restorable["weights"][:1] == letter
+            assert "flags" not in rig.newest["files"][0]
+        mapped[:1] = b"z"
+        rig.cycle()
+        assert rig.restorable["weights"][:1] == b"y"
+    rig.finish()
+    assert rig.restorable["weights"][:1] == b"z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_log_that_the_task_holds_is_stored_to_its_last_byte_if_the_task_asks(rig: Rig) -> None:
+    rig.grow({"other": "1"})
+    with (rig.folder / "train.log").open("wb", buffering=0) as file:
+        file.write(b"one\ntw")
+        rig.cycle()
+        assert rig.restorable["train.log"] == b"one\n"
+        request(rig, at_rest=True)
+        assert rig.restorable["train.log"] == b"one\ntw"
