@@ -7,10 +7,9 @@ from osmo.checkpoint import log, tidy
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.inventory import Inventory
-from osmo.checkpoint.key import CONTROL, escaped
+from osmo.checkpoint.key import escaped, key_of
 from osmo.checkpoint.manifest import Checkpoint, Claim, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.mirror import Mirror, Resend
-from osmo.checkpoint.neighbours import shares
 from osmo.checkpoint.tree import UNKNOWN, Stat
 from osmo.clock import Clock
 from osmo.errors import NotFound, StoreError
@@ -64,9 +63,8 @@ class Archive:
         self._reader = log.Reader(place.stream, place.at_once)
         self._epoch: Epoch | None = None
         self._mirror: Mirror | None = None
-        self._commits = 0
         self._listed = False  # what lies at the plain files
-        self._streams: tuple[str, ...] = ()  # at the url, when it was last asked who else writes there
+        self._commits = 0
 
     @property
     def store(self) -> Store:
@@ -144,13 +142,13 @@ class Archive:
             return found
 
     def look_around(self, prefix: str, *, is_file: bool) -> None:
-        """Before plain files are written: see what is there already, and whether somebody else writes there by now."""
+        """Before files that are new are written to their keys at once: see what lies there already, and whether
+        somebody else writes there by now. Raises StoreError."""
         names = self.epoch.names
-        if names.alone and (streams := self.store.folders(CONTROL)) != self._streams:
-            self._streams = streams
-            names.alone = not shares(self.store, self.place.stream, self.place.prefix)
+        names.alone = names.alone and self.epoch.stays_alone(self.store)
         if names.alone and not self._listed:
             names.take(self.etags(prefix, is_file=is_file))
+            names.take(key_of(each.folder, file.name) for each in self.epoch.kept for file in each.files)
             self._listed = True
 
     def next(self, files: tuple[FileRecord, ...]) -> Next:

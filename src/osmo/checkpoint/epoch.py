@@ -14,7 +14,7 @@ from osmo.checkpoint import log
 from osmo.checkpoint.encoding import decode, encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.names import Names, is_own
-from osmo.checkpoint.neighbours import SILENT_S, closed_well, quiet, shares
+from osmo.checkpoint.neighbours import SILENT_S, closed_well, quiet, shares, streams
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.clock import Clock
 from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
@@ -75,6 +75,8 @@ class Epoch:
         self._clock = clock
         self._reader = reader
         self._offer: _Offer | None = None
+        self._streams: tuple[str, ...] = ()
+        self._shares = False
         self._heard_s = 0.0  # when the youngest of its records was begun
         self._never = threading.Event()
 
@@ -162,11 +164,18 @@ class Epoch:
         self.names.alone = (
             not self.place.shared
             and (claim.alone or quiet(records, self._written(store), claim))
-            and not shares(store, self.place.stream, self.place.prefix)
+            and self.stays_alone(store)
         )
         if self.base is not None and not self.exclusive:  # so that what the former owner still writes counts as older
             behind = tuple(sorted(self.behind))
             self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark, behind=behind))
+
+    def stays_alone(self, store: Store) -> bool:
+        """Whether no other stream has its plain files here. Asks about each set of streams once. Raises StoreError."""
+        if (found := streams(store)) != self._streams:
+            self._shares = shares(store, self.place.stream, self.place.prefix, found)
+            self._streams = found
+        return not self._shares
 
     def _written(self, store: Store) -> dict[str, datetime | None]:
         return {slot.key: slot.modified for slot in log.slots(store, self.place.stream)}

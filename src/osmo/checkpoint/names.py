@@ -14,16 +14,17 @@ _OBJECT = re.compile(r"(?:[0-9a-f]+\.)?(\d{8,})-(\d{8,})-\d+")
 class Names:
     """The names that one epoch gives to what it sends. Safe to use from many threads.
 
-    alone: whether nobody else can write to the plain files. fresh: whether that is still so. taken: keys that hold
-    something already, or that a kept checkpoint knows.
+    alone: whether nobody else can write to the plain files. fresh: whether that is still so. look: called before the
+    next of them is written directly, to `take` what lies there and to see whether one still is alone.
     """
 
     def __init__(self, stream: str, epoch: int) -> None:
         self.alone = False
         self.fresh: Callable[[], bool] = lambda: True
+        self.look: Callable[[], None] | None = None
         self._stream = stream
         self._epoch = epoch
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._count = 0
         self._given: list[str] = []
         self._taken: set[str] = set()
@@ -52,12 +53,20 @@ class Names:
 
     def takes_directly(self, key: str) -> bool:
         """Whether this plain file may be written at once: nothing was ever there, and nobody else writes. Said once of
-        each key."""
+        each key. Raises what `look` raises."""
         with self._lock:
-            if not self.alone or not self.fresh() or key in self._taken:
+            if not self.alone or not self.fresh():
+                return False
+            if self.look is not None:
+                self.look()
+                self.look = None
+            if key in self._taken or not self._is_alone():
                 return False
             self._taken.add(key)
             return True
+
+    def _is_alone(self) -> bool:
+        return self.alone
 
     def release(self, key: str) -> None:
         """Nothing was written there after all."""

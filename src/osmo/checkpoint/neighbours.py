@@ -1,6 +1,6 @@
 """Whether anybody else can write to a stream's plain files: late requests of a former owner, or other streams."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,17 +44,22 @@ def _is_old(moment: datetime | None, now: datetime | None) -> bool:
     return moment is not None and now is not None and moment < now - _LATE
 
 
-def shares(store: Store, stream: str, prefix: str) -> bool:
-    """Whether another stream at the url has plain files where this one has. Asked when one's own claim is there, of two
-    at least the later one sees the other. Raises StoreError."""
-    return any(name != escaped(stream) and overlap(prefix, _prefix(store, name)) for name in store.folders(CONTROL))
+def streams(store: Store) -> tuple[str, ...]:
+    """All streams at the url, as their keys have them. Listed when one's own claim is there: so of two that begin at
+    the same time at least one sees the other. Raises StoreError."""
+    return store.folders(CONTROL)
+
+
+def shares(store: Store, stream: str, prefix: str, streams: Iterable[str]) -> bool:
+    """Whether another one of the streams has plain files where this one has. Raises StoreError."""
+    return any(name != escaped(stream) and overlap(prefix, _prefix(store, name)) for name in streams)
 
 
 def others(store: Store, stream: str, prefix: str, run: str) -> list[tuple[str, Checkpoint]]:
     """The other streams of the same path's name that hold checkpoints, and the newest of each; but for those that the
     same run writes. Raises StoreError."""
     found = []
-    for name in store.folders(CONTROL):
+    for name in streams(store):
         if name == escaped(stream) or _prefix(store, name) != prefix:
             continue
         records = list(log.Reader(name).all(store).values())
@@ -79,7 +84,7 @@ class Owner:
 def owners(store: Store, stream: str) -> dict[str, Owner]:
     """By key, which other stream's newest checkpoint has a plain file there. Raises StoreError."""
     found = {}
-    for name in store.folders(CONTROL):
+    for name in streams(store):
         made = log.checkpoints(log.Reader(name).all(store).values()) if name != escaped(stream) else []
         for newest in made[-1:]:
             for file in newest.files:

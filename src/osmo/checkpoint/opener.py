@@ -20,7 +20,8 @@ class Opener:
     """Opens files of one tree. Many threads share one.
 
     scratch: the folder for copies of databases. databases: the files to be copied there. unsettled: those that did not
-    look the same for long enough; only as live files may they be read.
+    look the same for long enough; only as live files may they be read. at_rest: somebody who knows says that nobody
+    writes, even if a file is open for writing.
     """
 
     tree: Tree
@@ -28,6 +29,7 @@ class Opener:
     is_live: LiveNames
     databases: Set[str] = field(default_factory=frozenset)
     unsettled: Set[str] = field(default_factory=frozenset)
+    at_rest: bool = False
 
     @contextmanager
     def __call__(self, name: str, stat: Stat, known: FileRecord | None, *, last_chance: bool) -> Iterator[Reader]:

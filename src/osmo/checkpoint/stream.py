@@ -4,6 +4,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from osmo.checkpoint import diff, key
@@ -179,7 +180,7 @@ class Stream:
     def _begin(
         self, due: tuple[CheckpointEntry, ...], trigger: Trigger, stop: threading.Event, patience_s: float
     ) -> Cycle:
-        patience_s = min(patience_s, *(entry.frequency_s for entry in due))
+        patience_s = min((patience_s, *(entry.frequency_s for entry in due)))
         hold = Hold.beginning(self._clock.monotonic(), patience_s)
         meter = Meter(self._report, self._clock)
         return Cycle(due, trigger, stop, self._clock.now(), meter, self._out_of_time, hold)
@@ -254,16 +255,17 @@ class Stream:
 
     def _ready(self, this: Cycle, changed: dict[str, Stat]) -> Mapping[str, Stat]:
         """Those of the changed files that may be read. The others are `moving`."""
+        this.moving, this.unsettled, this.open = set(), frozenset(), set()
         if this.at_rest:
-            return changed
+            return dict(sorted(changed.items()))
         ready = self._lookout.sort(changed, this.scan.databases, this.stop)
-        this.moving, this.unsettled, this.open = set(ready.moving), ready.unsettled, set()
+        this.moving, this.unsettled = set(ready.moving), ready.unsettled
         return ready.files
 
     def _holds(self, this: Cycle) -> bool:
         """Wait for the files of the last checkpoint that are being rewritten. True if they rest now."""
         held = self._lookout.holding(this.moving, this.scan.databases, self._inventory.committed)
-        if not held or this.last or self._is_urgent():
+        if not held or this.last or this.at_rest or self._is_urgent():
             return False
         self._report(Holding(tuple(sorted(held)), this.hold.left_s(self._clock.monotonic())))
         return self._lookout.wait(held, this.moving, this.hold, lambda: this.makes_way or self._is_urgent())
@@ -272,7 +274,8 @@ class Stream:
         """Send them, end markers last. Raises the first StoreError that no other file would escape."""
         if not files:
             return
-        self._archive.look_around(self._plain, is_file=self._source.tree.is_file)
+        look = partial(self._archive.look_around, self._plain, is_file=self._source.tree.is_file)
+        self._archive.epoch.names.look = look
         this.meter.expect(sum(stat.size for stat in files.values()))
         pool = Pool(self._uploader(this, files), self._clock, self._settings.at_once, self._throttle, this)
         outcomes: list[Outcome] = []
@@ -293,7 +296,7 @@ class Stream:
         scratch = self._settings.scratch
         return Uploader(
             self._archive.store,
-            Opener(self._source.tree, scratch, self._is_live, this.scan.databases, this.unsettled),
+            Opener(self._source.tree, scratch, self._is_live, this.scan.databases, this.unsettled, this.at_rest),
             self._source.prefix,
             self._budget,
             this.meter,

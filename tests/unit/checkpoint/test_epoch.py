@@ -77,9 +77,9 @@ def test_a_claim_takes_the_next_number_and_epoch_and_knows_the_newest_checkpoint
 
 @pytest.mark.parametrize(
     ("end", "alone"),
-    [(close(3), True), (close(3, alone=False), False), (checkpoint(3, prev=Mark(1, 2)), False), (None, False)],
+    [(close(3), True), (checkpoint(3, prev=Mark(1, 2)), False), (None, False)],
 )
-def test_a_claim_is_alone_after_a_close_whose_epoch_was(memory: MemoryStore, end: Record | None, alone: bool) -> None:
+def test_a_claim_is_alone_after_a_close(memory: MemoryStore, end: Record | None, alone: bool) -> None:
     put(memory, claim(1), checkpoint(2), *([] if end is None else [end]))
     owner = claimed(memory, TWO)
     assert owner.names.alone == alone
@@ -147,7 +147,7 @@ def test_a_claim_that_lands_on_a_number_that_was_freed_does_not_count(memory: Me
 def test_a_claim_whose_answer_was_lost_is_ones_own(memory: MemoryStore) -> None:
     owner = claimed(Losing(memory, 2, is_record))
     assert records(memory) == [(Claim, 1, 1)]
-    assert (owner.former, owner.names.alone, owner.clear) == (None, True, False)
+    assert (owner.former, owner.names.alone, owner.clear) == (None, True, True)
 
 
 # Commits

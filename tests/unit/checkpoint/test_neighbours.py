@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from osmo.checkpoint.manifest import Record
-from osmo.checkpoint.neighbours import closed_well, quiet, shares
+from osmo.checkpoint.neighbours import closed_well, quiet, shares, streams
 from support.clock import START
 from support.memory import MemoryStore
 from unit.checkpoint.records import STREAM, checkpoint, claim, close, put
@@ -69,21 +69,21 @@ def test_streams_share_where_their_plain_files_lie_in_the_same_place(
     store: MemoryStore, prefix: str, other: str, want: bool
 ) -> None:
     put(store, claim(1, prefix=prefix))
-    assert not shares(store, STREAM, prefix)
+    assert not shares(store, STREAM, prefix, streams(store))
     put(store, claim(1, prefix=other), stream="other")
-    assert shares(store, STREAM, prefix) == want
+    assert shares(store, STREAM, prefix, streams(store)) == want
 
 
 def test_the_newest_record_says_where_another_stream_lies(store: MemoryStore) -> None:
     put(store, claim(1, prefix="ckpt"), claim(2, 2, prefix="logs"), stream="other")
-    assert not shares(store, STREAM, "ckpt")
+    assert not shares(store, STREAM, "ckpt", streams(store))
 
 
 def test_of_a_stream_without_a_record_nobody_knows_where_it_lies(store: MemoryStore) -> None:
     store.put(".osmo/other/objects/00000001-00000001-1", b"")
-    assert shares(store, STREAM, "ckpt")
+    assert shares(store, STREAM, "ckpt", streams(store))
 
 
 def test_ones_own_stream_is_no_neighbour_whatever_its_name(store: MemoryStore) -> None:
     put(store, claim(1), stream="train.a\nb")
-    assert not shares(store, "train.a\nb", "ckpt")
+    assert not shares(store, "train.a\nb", "ckpt", streams(store))

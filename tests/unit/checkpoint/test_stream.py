@@ -595,11 +595,32 @@ def test_what_a_failed_cycle_uploaded_is_not_sent_again(rig: Rig) -> None:
     rig.grow({f"{number:03}": "x" for number in range(50)} | {"latest": "l"})
     rig.wrap = lambda store: Flaky(store, 4, failing("ckpt/latest"))
     rig.fail()
-    assert rig.said() == ["Claimed", "Begun"]
-    assert rig.records == []
+    assert (rig.newest["count"], [*rig.newest["problems"]]) == (50, ["latest"])
     assert rig.sent(rig.cycle()) == ["latest"]
     assert rig.newest["count"] == 51
     assert (rig.committed.sent_files, rig.committed.sent_size) == (1, 1)
+
+
+def test_one_file_that_the_store_gives_no_answer_for_costs_no_other(rig: Rig) -> None:
+    rig.grow({f"{number:03}": f"x{number}" for number in range(50)})
+    rig.wrap = lambda store: Flaky(store, 10**6, lambda ask: ask.key == "ckpt/025" or ask.method == "put")
+    assert isinstance(rig.fail(), Unavailable)  # so it is tried again soon
+    assert (rig.newest["count"], [*rig.newest["problems"]]) == (49, ["025"])
+    rig.wrap = lambda store: store
+    rig.reopen()
+    assert rig.sent(rig.cycle()) == ["025"]
+    assert (rig.newest["count"], rig.newest["problems"]) == (50, {})
+
+
+def test_a_store_that_answers_no_more_is_not_asked_for_every_file(rig: Rig) -> None:
+    rig.grow({f"{number:03}": "x" for number in range(50)})
+    well = [f"ckpt/{number:03}" for number in range(10)]
+    rig.wrap = lambda store: Flaky(store, 10**6, lambda ask: is_content(ask) and ask.key not in well)
+    asked: set[str] = set()
+    rig.asked.then = lambda request: asked.add(request.key)
+    rig.fail()
+    assert rig.records == []
+    assert asked.isdisjoint({f"ckpt/{number:03}" for number in range(30, 50)})
 
 
 def test_credentials_are_looked_for_again_after_they_were_refused(rig: Rig) -> None:
