@@ -124,7 +124,7 @@ class Narrator:
         self._said_open.update(stayed)
         self._log.ours(
             f"Not stored while open for writing or mapped into memory: {_names(map(self._local, stayed))}. "
-            "It is when it is closed, at the latest after the command; a copy under another name, at once"
+            "It is once it is closed, or when the task asks (`osmo checkpoint now --wait`), or after the command"
         )
 
     def _claimed(self, event: Claimed) -> None:
