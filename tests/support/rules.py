@@ -54,7 +54,6 @@ def objects_are_named_by_their_content(patch: Patch) -> None:
 
     def send(self: upload.Uploader, file: Any) -> Any:
         digest = self._digest(file)
-        file.rewind()
 
         def name(number: int) -> str:
             self.names._given.append(f"{OBJECTS}{digest}")
@@ -114,7 +113,6 @@ def plain_files_before_the_commit(patch: Patch) -> None:
 
     def send(self: upload.Uploader, file: Any) -> Any:
         saved = real(self, file)
-        file.rewind()
         self._put(file, key_of(self.prefix, file.name))
         return saved
 
