@@ -17,7 +17,7 @@ CONFIG = TaskConfig(
     cwd="/",
     files=(FileSpec("/f", "eA==", False),),
     entries=(ONE,),
-    limits=Limits(600.0, 30.0, 2.0),
+    limits=Limits(600.0, 30.0, 2.0, live=("*.csv",)),
     notes=("a note",),
 )
 
@@ -30,6 +30,12 @@ def test_a_config_comes_back_from_its_record_through_json() -> None:
 def test_a_record_of_another_version_is_refused(record: dict | None) -> None:
     with pytest.raises(RunDirectoryError, match="another version"):
         TaskConfig.read(record)
+
+
+def test_a_record_from_before_there_were_further_live_files_is_read() -> None:
+    record = json.loads(json.dumps(CONFIG.record()))
+    del record["limits"]["live"]
+    assert TaskConfig.read(record).limits.live == ()
 
 
 def test_entries_of_one_path_and_url_are_one_stream() -> None:

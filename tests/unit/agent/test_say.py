@@ -1,11 +1,12 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from osmo.agent.say import Narrator
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Looked, Progressed, Unchanged
+from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Holding, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.tree import Stat
 from osmo.errors import NoBucket
@@ -140,3 +141,29 @@ def test_a_file_that_the_regex_does_not_match_is_said_once(tell: Telling) -> Non
     event = Looked(1, exists=True, misnamed=True)
     assert tell(event, event) == ["/ckpt is a file: it is checkpointed, though its name does not match the regex"]
     assert tell(event, Looked(1, exists=True)) == []
+
+
+def test_a_commit_that_is_held_is_said_once_in_an_hour(tell: Telling) -> None:
+    said = ["The next checkpoint of /ckpt waits up to 30 s for what is being rewritten: a, b"]
+    assert tell(Holding(("a", "b"), 30.0), Holding(("a",), 30.0)) == said
+    tell.clock.advance(3600)
+    assert len(tell(Holding(("a",), 30.0))) == 1
+
+
+def test_a_file_that_stays_open_is_said_once_and_with_what_a_person_can_do(tell: Telling) -> None:
+    def looked(*names: str) -> list[str]:
+        return tell(Looked(2, True), replace(unchanged(moving=len(names)), open=names))
+
+    looked("a")
+    [said] = looked("a", "b")
+    assert said.startswith("Not stored while open for writing or mapped into memory: /ckpt/a. ")
+    assert "osmo checkpoint now --wait" in said
+    [said] = looked("a", "b")
+    assert "/ckpt/b. " in said
+    assert looked("a", "b") == []
+
+
+def test_a_file_that_is_only_open_when_a_cycle_comes_by_chance_is_not_said(tell: Telling) -> None:
+    first = replace(unchanged(moving=1), open=("a",))
+    tell(first)
+    assert tell(replace(unchanged(moving=1), open=()), first) == []
