@@ -330,9 +330,8 @@ class World:
         if outcome.failures:
             raise Broken(f"{name} found the newest checkpoint damaged\n{self}")
         self.trace.append(f"{name} has checkpoint {outcome.checkpoint.mark}")
-        if {path.name: _digest(path.read_bytes()) for path in folder.iterdir()} != {
-            file.name: file.digest for file in outcome.checkpoint.files
-        }:
+        here = {path.name: _digest(path.read_bytes()) for path in folder.glob("*")}  # none, if there was none
+        if here != {file.name: file.digest for file in outcome.checkpoint.files}:
             raise Broken(f"{name} restored a mixture\n{self}")
 
 
