@@ -13,16 +13,18 @@ _TEXTS = ("A", "B", "C", "longer", "longer still")
 
 
 def at_random(world: World, rng: random.Random, losses: int = 0, crashes: int = 0) -> None:
-    """An order that is drawn from `rng`. losses, crashes: how many requests get no answer, and how many of the actors
-    stop for ever, at most."""
+    """An order that is drawn from `rng`. losses: how many times, at most, somebody gets no answer, to one request or to
+    several in a row. crashes: how many of them stop for ever, at most."""
     stick = rng.choice((0.0, 0.5, 0.8, 0.95))
+    arrives = rng.choice((0.03, 0.15))
+    outages = dict.fromkeys((actor.name for actor in world.actors), 0)
     last: Actor | None = None
     with world.running():
         for _ in range(_MOST):
             ready = world.ready()
             if not ready and not world.late:
                 return
-            if world.late and (not ready or rng.random() < 0.15):
+            if world.late and (not ready or rng.random() < arrives):
                 world.arrive(rng.randrange(len(world.late)))
                 continue
             actor = last if last in ready and rng.random() < stick else rng.choice(ready)
@@ -32,8 +34,12 @@ def at_random(world: World, rng: random.Random, losses: int = 0, crashes: int = 
             if crashes and rng.random() < 0.03:
                 crashes -= 1
                 world.crash(actor, arrives=rng.random() < 0.5)
+            elif outages[actor.name] and actor.pending.writes:
+                outages[actor.name] -= 1
+                world.lose(actor, arrives=rng.random() < 0.8)
             elif losses and actor.pending.writes and rng.random() < 0.15:
                 losses -= 1
+                outages[actor.name] = rng.choice((0, 0, 3, 8))
                 world.lose(actor, arrives=rng.random() < 0.8)
             else:
                 world.go(actor)
