@@ -82,8 +82,7 @@ class Rig:
     @property
     def checkpoint(self) -> int:
         """The number of the newest checkpoint, as the store has it."""
-        log = self.stored.directory / ".osmo" / "main.data" / "log"
-        return max((int(path.stem) for path in log.glob("*.json") if path.stem.isdecimal()), default=0)
+        return max((record["checkpoint"] for record in self.stored.checkpoints("main.data")), default=0)
 
     def look(self) -> dict[str, Any]:
         """What `query` says, which must be true. It also starts a supervisor where there is none."""

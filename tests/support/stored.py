@@ -22,7 +22,7 @@ class Stored:
         folder = self.directory / ".osmo" / stream / "log"
         if not folder.exists():
             return []
-        records = [_record(path) for path in sorted(folder.iterdir()) if path.name.partition(".")[0].isdecimal()]
+        records = [record for path in sorted(folder.iterdir()) if (record := _record(path)) is not None]
         return [record for record in records if record["kind"] == "checkpoint"]
 
     def beneath(self, folder: str) -> "Stored":
@@ -32,7 +32,13 @@ class Stored:
         return {str(path.relative_to(self.directory)) for path in self.directory.rglob("*") if path.is_file()}
 
 
-def _record(path: Path) -> dict[str, Any]:
-    body = path.read_bytes()
+def _record(path: Path) -> dict[str, Any] | None:
+    """None if it is no record, or was tidied away just now."""
+    if not path.name.partition(".")[0].isdecimal():
+        return None
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return None
     record: dict[str, Any] = json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
     return record
