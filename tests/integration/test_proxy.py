@@ -250,7 +250,7 @@ class TestTime:
         begun = time.monotonic()
         with proxy.fault(Fault(latency_s=0.3)):
             obstore.put(store, "late", b"x")
-        assert 0.3 <= time.monotonic() - begun < 2
+        assert time.monotonic() - begun >= 0.3
 
     def test_the_end_of_a_latency_is_felt_at_once(self, proxy: FaultProxy, store: S3Store) -> None:
         with ThreadPoolExecutor(1) as pool, proxy.fault(Fault(latency_s=60)) as late:
@@ -263,14 +263,14 @@ class TestTime:
         begun = time.monotonic()
         with proxy.fault(Fault(up=400_000)), ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda i: obstore.put(store, f"narrow/{i}", b"x" * 50_000), range(4)))
-        assert 0.4 < time.monotonic() - begun < 3
+        assert time.monotonic() - begun > 0.4
 
     def test_downloads_share_a_narrow_line(self, proxy: FaultProxy, store: S3Store) -> None:
         obstore.put(store, "narrow-down", b"x" * 100_000)
         begun = time.monotonic()
         with proxy.fault(Fault(down=400_000)), ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: read(store, "narrow-down"), range(2)))
-        assert 0.4 < time.monotonic() - begun < 3
+        assert time.monotonic() - begun > 0.4
 
     def test_a_write_is_applied_after_its_client_gave_up(
         self, proxy: FaultProxy, store: S3Store, direct: S3Store

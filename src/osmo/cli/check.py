@@ -30,7 +30,8 @@ class Known:
     def any(self) -> bool:
         """Whether anything was ever in the store."""
         status = self.status or {}
-        return status.get("checkpoint") is not None or bool(status.get("seen") and status.get("looked"))
+        nothing_to_do = status.get("seen") and status.get("looked") and not status.get("moving")
+        return status.get("checkpoint") is not None or bool(nothing_to_do)
 
     @property
     def whole_s(self) -> float | None:

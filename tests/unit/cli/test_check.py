@@ -41,6 +41,8 @@ def status(checkpointed: float | None, looked: float | None = None, **more: Any)
         (False, 1.0, None, NOTHING, True, "no checkpoint yet, after 1 h"),
         (False, 3.0, None, NOTHING, False, "no checkpoint yet, after 3 h"),
         (False, 3.0, status(None), SOMETHING, False, "no checkpoint yet, after 3 h"),
+        (False, 1.0, status(None, looked=0.1, seen=True, moving=1), SOMETHING, True, "no checkpoint yet, after 1 h"),
+        (False, 3.0, status(None, looked=0.1, seen=True, moving=1), SOMETHING, False, "no checkpoint yet, after 3 h"),
         # All was in the store before it began.
         (False, 3.0, status(None, looked=0.1, seen=True), NOTHING, True, "last checkpoint 6 m ago"),
         # It is over: what is there now decides.
