@@ -6,7 +6,7 @@ import pytest
 
 from osmo.checkpoint.archive import Earlier
 from osmo.errors import StoreError
-from support.stores import Flaky
+from support.stores import Flaky, Request, is_content, is_record
 from unit.checkpoint.rig import Rig
 
 
@@ -66,13 +66,15 @@ def test_where_nothing_was_committed_it_begins(tmp_path: Path) -> None:
     assert puts(rig) == ["a"]
 
 
+def all_but_the_first_object(asked: Request) -> bool:
+    return is_record(asked) or (is_content(asked) and not asked.key.endswith("-1"))
+
+
 def test_what_the_first_one_had_sent_and_not_committed_is_sent_again_and_harms_nothing(rig: Rig) -> None:
     """The process died after the upload and before the commit. What it had sent goes."""
     known = noted(rig)
     rig.grow({"b": "new", "latest": "l"})
-    rig.wrap = lambda store: Flaky(
-        store, 10**6, lambda asked: is_record(asked) or (is_content(asked) and not asked.key.endswith("-1"))
-    )
+    rig.wrap = lambda store: Flaky(store, 10**6, all_but_the_first_object)
     rig.reopen()
     rig.fail()
     assert b"new" in rig.memory.objects.values()
