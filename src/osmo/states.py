@@ -53,6 +53,7 @@ NEXT: dict[State, frozenset[State]] = (
 )
 
 # What the process of ours exits with, and what is recorded, when it was not the command's own doing (OSMO's numbers).
+RESTORE_FAILED = 2010
 STORE_FAILED = 2012
 AGENT_LOST = 3001
 COULD_NOT_START = 3003

@@ -9,6 +9,7 @@ from osmo.agent.config import TaskConfig
 from osmo.agent.loop import Attempt, Cause, Events, Patience
 from osmo.agent.output import Follower
 from osmo.agent.requests import Requests
+from osmo.agent.restore import NotStarted, bring_back
 from osmo.agent.status import StatusBoard
 from osmo.agent.streams import Streams
 from osmo.checkpoint.archive import Earlier
@@ -21,7 +22,7 @@ from osmo.rundir import records
 from osmo.rundir.identity import host
 from osmo.rundir.paths import AttemptDir, RunDir
 from osmo.rundir.requests import ATTEMPT
-from osmo.states import COULD_NOT_START, State
+from osmo.states import COULD_NOT_START, PREEMPTED, RESTORE_FAILED, State
 
 
 def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], events: Events, clock: Clock) -> State:
@@ -43,8 +44,14 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     writer = Writer(config.run, config.run_id, config.task, config.attempt, host(), secrets.token_hex(4))
     streams = Streams(config.streams, writer, config.limits, environ, log, board, events, clock, where.scratch)
     streams.prepare()
+    opened = streams.open(lambda place: _earlier(where, place, is_first=is_first))
     try:
-        child = child or _start(where, config, environ, board, log, clock)
+        if child is None:
+            environment = _prepare(where, config, environ, board, log)
+            timeout_s = config.limits.restore_timeout_s
+            if (refused := bring_back(opened, config.attempt, events, canceled, clock, timeout_s)) is not None:
+                return _not_started(refused, board, log)
+            child = _start(where, config, environment, clock)
     except (OsmoError, OSError, UnicodeError) as error:
         log.ours(f"Could not start: {error}")
         board.enter(State.FAILED_START_ERROR, exit_code=COULD_NOT_START, message=f"could not start: {error}")
@@ -52,7 +59,7 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     board.enter(State.RUNNING)
     follower = Follower(where, log, clock)
     follower.start()
-    savers = streams.start() if is_first else streams.start(lambda place: _earlier(where, place))
+    savers = streams.start(opened)
     attempt = Attempt(
         child,
         savers,
@@ -68,24 +75,45 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     return attempt.run(Cause(status["cause"]) if status and status.get("cause") else None).state
 
 
-def _start(
-    where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], board: StatusBoard, log: LogWriter, clock: Clock
-) -> Child:
-    """Start the command. Raises OsmoError or OSError if it cannot be started."""
+def _prepare(
+    where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], board: StatusBoard, log: LogWriter
+) -> Mapping[str, str]:
+    """What has to be right before anything is restored. The command's environment. Raises OsmoError."""
     board.enter(State.INITIALIZING)
     for note in config.notes:
         log.ours(note)
     environment = {"PYTHONUNBUFFERED": "1", **environ, **config.environment, ATTEMPT: str(where.path)}
-    command = config.command or ("true",)
-    check_command(command, environment, config.cwd)
+    check_command(_command(config), environment, config.cwd)
+    return environment
+
+
+def _start(where: AttemptDir, config: TaskConfig, environment: Mapping[str, str], clock: Clock) -> Child:
+    """Start the command. Raises OsmoError or OSError if it cannot be started."""
     files.write(config.files)
     where.data.mkdir(mode=0o700, exist_ok=True)
-    return Child.start(where, command, environment, config.cwd, clock)
+    return Child.start(where, _command(config), environment, config.cwd, clock)
 
 
-def _earlier(where: AttemptDir, place: int) -> Earlier:
-    """What an agent before us knew of the stream."""
+def _command(config: TaskConfig) -> tuple[str, ...]:
+    return config.command or ("true",)
+
+
+def _not_started(why: NotStarted, board: StatusBoard, log: LogWriter) -> State:
+    """Nothing has run, and nothing is saved: what is at the paths is not the run's."""
+    if why.canceled:
+        board.enter(State.FAILED_CANCELED, message=f"canceled by the user {why.message}")
+    elif why.by is not None:
+        board.enter(State.FAILED_PREEMPTED, exit_code=PREEMPTED, message=f"preempted ({why.by.name}) {why.message}")
+    else:
+        log.ours(why.message)
+        board.enter(State.FAILED, exit_code=RESTORE_FAILED, message=why.message)
+    return board.state
+
+
+def _earlier(where: AttemptDir, place: int, *, is_first: bool) -> Earlier | None:
+    """What an agent before us knew of the stream, if there was one. Before the command started it can only have
+    restored it."""
     record = records.read(where.saved(place))
     if record is None or record["checkpoint"] is None:
-        return Earlier(0, {})
+        return None if is_first else Earlier(0, {})
     return Earlier(record["checkpoint"], {name: Stat(*stat) for name, stat in record["files"].items()})

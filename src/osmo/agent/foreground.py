@@ -17,6 +17,7 @@ from osmo.agent.config import Limits, streams_of
 from osmo.agent.job import Job
 from osmo.agent.loop import Attempt, Events, ForCommand, Patience
 from osmo.agent.requests import Requests
+from osmo.agent.restore import NotStarted, bring_back
 from osmo.agent.signals import queued
 from osmo.agent.status import StatusBoard
 from osmo.agent.streams import Streams
@@ -83,10 +84,14 @@ def _run(plan: Plan, place: AttemptDir, environ: Mapping[str, str], events: Even
     with suppress(OSError):  # a full disk: then the command finds nobody to ask for a checkpoint
         records.write(place.agent, Process.of(os.getpid()).record())
     board.enter(State.INITIALIZING)
+    opened = streams.open()
+    refused = bring_back(opened, 0, events, lambda: False, clock, plan.limits.restore_timeout_s)
+    if refused is not None:
+        return _refused(refused, log)
     job = Job.start(plan.command, {**environ, ATTEMPT: str(place.path)}, ATTEMPT, clock)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # of osmo.checkpoint.lease; the command was to have it as it is
     board.enter(State.RUNNING)
-    savers = streams.start()
+    savers = streams.start(opened)
     attempt = Attempt(
         job,
         savers,
@@ -101,6 +106,14 @@ def _run(plan: Plan, place: AttemptDir, environ: Mapping[str, str], events: Even
     )
     ending, code = attempt.run(), job.ended()
     return Ending(KILLED if code is None else code, ending.lost, job.interrupted)
+
+
+def _refused(why: NotStarted, log: Log) -> Ending:
+    """The command has not run: what a signal ended, ends as if it had reached the command."""
+    if why.by is not None:
+        return Ending(128 + why.by, "", why.by is signal.SIGINT)
+    log.ours(why.message)
+    return Ending(0, why.message, interrupted=False)
 
 
 def _heeded(signums: tuple[signal.Signals, ...]) -> list[signal.Signals]:

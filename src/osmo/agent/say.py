@@ -13,7 +13,13 @@ from osmo.checkpoint.events import (
     Finished,
     Holding,
     Looked,
+    NotRestored,
+    OfRestore,
+    OfSaving,
     Progressed,
+    Restored,
+    RestoreFailed,
+    Restoring,
     TakenOver,
     Unchanged,
 )
@@ -23,6 +29,7 @@ from osmo.clock import Clock
 from osmo.logs import line
 from osmo.logs.progress import progress
 from osmo.logs.size import bytes_of
+from osmo.logs.span import span
 from osmo.logs.write import Log
 
 _NAMES_IN_A_LINE = 3
@@ -48,8 +55,15 @@ class Narrator:
         self._open: set[str] = set()
         self._said_open: set[str] = set()
         self._said_holding: float | None = None
+        self._tail = "starting without it; --restore goes on from it"
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, OfRestore):
+            self._of_restore(event)
+        else:
+            self._of_saving(event)
+
+    def _of_saving(self, event: OfSaving) -> None:
         match event:
             case Looked() if event.misnamed and not self._said_misnamed:
                 self._said_misnamed = True
@@ -127,14 +141,47 @@ class Narrator:
             "It is once it is closed, or when the task asks (`osmo checkpoint now --wait`), or after the command"
         )
 
+    def _of_restore(self, event: OfRestore) -> None:
+        match event:
+            case Restoring():
+                self._log.ours(f"Restoring {self._about(event.checkpoint)} from {self._url} to {self._path}...")
+            case Restored():
+                self._restored(event)
+            case NotRestored() if event.occupied:
+                self._tail = f"starting with what is in {self._path}"
+                self._log.ours(f"{self._path} is not empty: nothing is restored, the task starts with what is there")
+            case NotRestored():
+                self._log.ours(f"{self._url} holds no checkpoint of {self._path} yet: the task starts without")
+            case RestoreFailed():
+                hint = f" {event.error.hint}" if event.error.hint else ""
+                self._log.ours(
+                    f"Restoring {self._path} from {self._url} failed: {event.error}.{hint} The command waits;"
+                    f" next try in {max(0.0, event.retry_s):.0f} s, given up in {span(event.left_s)} if nothing comes"
+                )
+
+    def _restored(self, event: Restored) -> None:
+        self._number = event.checkpoint.number
+        age_s = (self._clock.now() - event.checkpoint.committed).total_seconds()
+        self._committed_at, self._spoke_at = self._clock.monotonic() - age_s, self._clock.monotonic()
+        files = event.checkpoint.files
+        self._log.ours(
+            f"Restored checkpoint {self._number} of {event.checkpoint.writer.run_id} to {self._path}:"
+            f" {_files(len(files))}, {bytes_of(sum(file.size for file in files))}, every digest right;"
+            f" fetched {bytes_of(event.fetched)} in {event.seconds:.1f} s"
+        )
+        if old := [file.name for file in files if file.deferred]:
+            self._log.ours(f"Of an earlier checkpoint, for they were being written: {_names(old)}")
+        if unsent := event.checkpoint.unsent:
+            self._log.ours(f"It is not complete: {_files(len(unsent))} did not reach the store: {_names(unsent)}")
+
     def _claimed(self, event: Claimed) -> None:
         if event.former is not None:
             self._log.ours(f"Going on with the checkpoints in {self._url}: {event.former} has not said that it ended")
         if event.inherited is not None:
-            self._log.ours(f"{self._url} holds {self._about(event.inherited)}; starting without it")
+            self._log.ours(f"{self._url} holds {self._about(event.inherited)}; {self._tail}")
 
     def _about(self, checkpoint: Checkpoint) -> str:
-        age = timedelta(seconds=round((self._clock.now() - checkpoint.committed).total_seconds()))
+        age = span(max(0.0, (self._clock.now() - checkpoint.committed).total_seconds()))
         of = checkpoint.writer.run_id
         return f"checkpoint {checkpoint.number} of {of} ({age} ago, {_files(len(checkpoint.files))})"
 

@@ -7,7 +7,23 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from osmo.checkpoint.diff import Saved
-from osmo.checkpoint.events import Committed, Event, Failed, Finished, Holding, Looked, TakenOver, Unchanged
+from osmo.checkpoint.events import (
+    Committed,
+    Event,
+    Failed,
+    Finished,
+    Holding,
+    Looked,
+    NotRestored,
+    OfRestore,
+    OfSaving,
+    Restored,
+    RestoreFailed,
+    Restoring,
+    TakenOver,
+    Unchanged,
+)
+from osmo.checkpoint.manifest import Checkpoint
 from osmo.clock import Clock
 from osmo.rundir import records
 from osmo.rundir.paths import AttemptDir
@@ -46,6 +62,7 @@ class StreamStatus:
     error: str | None = None
     next_due: str | None = None
     final: bool = False
+    restore: str | None = None
 
     @classmethod
     def of(cls, entries: tuple[CheckpointEntry, ...]) -> Self:
@@ -160,45 +177,77 @@ class StatusBoard:
 
     def happened(self, place: int, event: Event) -> None:
         """Take down what a stream reported."""
-        stream = self._streams[place]
         with self._lock:
-            match event:
-                case Looked():
-                    stream.exists = event.exists
-                    stream.seen = stream.seen or bool(event.files)
-                case Committed():
-                    stream.checkpoint = event.number
-                    stream.checkpointed = stream.looked = _iso(self._clock.now())
-                    stream.files = len(event.saved)
-                    stream.size = sum(saved.record.size for saved in event.saved.values())
-                    stream.uploaded_files += event.sent_files
-                    stream.uploaded_size += event.sent_size
-                    stream.moving = len(event.deferred) + len(event.left_out)
-                    stream.unsent = len(event.unsent)
-                    stream.seen = stream.seen or bool(event.saved or stream.moving)
-                    stream.exists = True
-                    self._well(stream, event)
-                    self._save(place, event)
-                case Unchanged():
-                    stream.looked = _iso(self._clock.now())
-                    stream.moving = event.moving
-                    stream.exists = event.exists
-                    stream.seen = stream.seen or bool(event.files)
-                    self._well(stream, event)
-                    self._save(place, event)
-                case Finished():
-                    stream.behind = event.behind
-                case TakenOver():
-                    stream.error = f"fenced by {event.by}"
-                case Holding():
-                    stream.held = list(event.files[:_NAMES_KEPT])
-                case Failed():
-                    stream.held = []
-                    stream.failures = event.failures
-                    stream.error = str(event.error)
-                case _:
-                    return
+            if isinstance(event, OfRestore):
+                self._of_restore(place, event)
+            elif not self._of_saving(place, event):
+                return
             self._write()
+
+    def _of_saving(self, place: int, event: OfSaving) -> bool:
+        """Whether there is anything to be told."""
+        stream = self._streams[place]
+        match event:
+            case Looked():
+                stream.exists = event.exists
+                stream.seen = stream.seen or bool(event.files)
+            case Committed():
+                stream.checkpoint = event.number
+                stream.checkpointed = stream.looked = _iso(self._clock.now())
+                stream.files = len(event.saved)
+                stream.size = sum(saved.record.size for saved in event.saved.values())
+                stream.uploaded_files += event.sent_files
+                stream.uploaded_size += event.sent_size
+                stream.moving = len(event.deferred) + len(event.left_out)
+                stream.unsent = len(event.unsent)
+                stream.seen = stream.seen or bool(event.saved or stream.moving)
+                stream.exists = True
+                self._well(stream, event)
+                self._save(place, event)
+            case Unchanged():
+                stream.looked = _iso(self._clock.now())
+                stream.moving = event.moving
+                stream.exists = event.exists
+                stream.seen = stream.seen or bool(event.files)
+                self._well(stream, event)
+                self._save(place, event)
+            case Finished():
+                stream.behind = event.behind
+            case TakenOver():
+                stream.error = f"fenced by {event.by}"
+            case Holding():
+                stream.held = list(event.files[:_NAMES_KEPT])
+            case Failed():
+                stream.held = []
+                stream.failures = event.failures
+                stream.error = str(event.error)
+            case _:
+                return False
+        return True
+
+    def _of_restore(self, place: int, event: OfRestore) -> None:
+        stream = self._streams[place]
+        stream.failures, stream.error = 0, None
+        match event:
+            case Restoring():
+                stream.restore = f"restoring checkpoint {_name(event.checkpoint)}"
+            case NotRestored():
+                stream.restore = "not restored: the path was not empty" if event.occupied else "nothing to restore"
+            case Restored():
+                self._restored(place, event)
+            case RestoreFailed():
+                stream.failures, stream.error = event.failures, str(event.error)
+
+    def _restored(self, place: int, event: Restored) -> None:
+        stream = self._streams[place]
+        stream.restore = f"restored from checkpoint {_name(event.checkpoint)}"
+        stream.checkpoint = event.checkpoint.number
+        stream.checkpointed = _iso(event.checkpoint.committed)
+        stream.looked = _iso(self._clock.now())
+        stream.files = len(event.saved)
+        stream.size = sum(saved.record.size for saved in event.saved.values())
+        stream.exists = stream.seen = True
+        self._save(place, event)
 
     @staticmethod
     def _well(stream: StreamStatus, event: Committed | Unchanged) -> None:
@@ -206,12 +255,13 @@ class StatusBoard:
         stream.problems = dict(list(event.problems.items())[:_NAMES_KEPT])
         stream.open, stream.held = list(event.open[:_NAMES_KEPT]), []
 
-    def _save(self, place: int, event: Committed | Unchanged) -> None:
+    def _save(self, place: int, event: Committed | Unchanged | Restored) -> None:
         """What is durable, and how it looked on this machine: so `query` can tell what is not."""
         if not self.inherited or event.saved is self._durable.get(place):
             return  # an idle cycle: it is there already
         self._durable[place] = event.saved
-        files = {name: list(saved.stat) for name, saved in event.saved.items() if not saved.record.deferred}
+        is_here = isinstance(event, Restored)  # else one that is deferred is of other bytes here
+        files = {name: list(saved.stat) for name, saved in event.saved.items() if is_here or not saved.record.deferred}
         self._try(self._attempt.saved(place), {"checkpoint": self._streams[place].checkpoint, "files": files})
 
     def _go_on(self, earlier: records.Record | None) -> None:
@@ -237,6 +287,10 @@ class StatusBoard:
             self.dropped += 1
             return False
         return True
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.number} of {checkpoint.writer.run_id}"
 
 
 def _iso(moment: datetime | None) -> str | None:

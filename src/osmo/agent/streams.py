@@ -28,6 +28,16 @@ from osmo.store.open import open_store, prepare
 Entries = tuple[CheckpointEntry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One stream, ready to be restored and saved. report: takes its events. goes_on: an agent before us knew of it."""
+
+    place: int
+    stream: Stream
+    report: Callable[[Event], None]
+    goes_on: bool
+
+
 def _of_the_task(_entries: Entries) -> str:
     return ""
 
@@ -40,8 +50,8 @@ def _unknown(_place: int) -> None:
 class Streams:
     """All that one attempt saves, each stream with the place that the board knows it by.
 
-    environ: where credentials and endpoints are looked for. name: of a stream, empty for `<task>.<folder>`. earlier:
-    what an agent before us knew of the stream at a place. scratch: where copies of databases may lie for a while.
+    environ: where credentials and endpoints are looked for. name: of a stream, empty for `<task>.<folder>`. scratch:
+    where copies of databases may lie for a while.
     """
 
     streams: Iterable[Entries]
@@ -61,18 +71,23 @@ class Streams:
             with suppress(StoreError):  # it will be said when it is asked
                 prepare(entries[0].url, self.environ)
 
-    def start(self, earlier: Callable[[int], Earlier | None] = _unknown) -> list[Saver]:
-        """Begin, the command having started: the first checkpoints are due a frequency from now."""
+    def open(self, earlier: Callable[[int], Earlier | None] = _unknown) -> list[Opened]:
+        """Put them together; nobody is asked for anything yet. earlier: what an agent before us knew of the stream at a
+        place."""
         shutil.rmtree(self.scratch, ignore_errors=True)  # what an agent before us left there
         budget = ByteBudget(suitable_total())
-        savers = [self._saver(place, entries, budget, earlier(place)) for place, entries in enumerate(self.streams)]
+        return [self._open(place, entries, budget, earlier(place)) for place, entries in enumerate(self.streams)]
+
+    def start(self, opened: Iterable[Opened]) -> list[Saver]:
+        """Begin, the command having started: the first checkpoints are due a frequency from now."""
+        savers = [self._saver(one) for one in opened]
         for saver in savers:
             saver.start()
         if savers and self.limits.spot != "off":
             Watch(self.events.put, self.clock, bases=_addresses(self.limits.spot)).start()
         return savers
 
-    def _saver(self, place: int, entries: Entries, budget: ByteBudget, earlier: Earlier | None) -> Saver:
+    def _open(self, place: int, entries: Entries, budget: ByteBudget, earlier: Earlier | None) -> Opened:
         narrator = Narrator(entries[0].path, entries[0].url, self.log, self.clock)
 
         def report(event: Event) -> None:
@@ -88,13 +103,16 @@ class Streams:
         )
         open_it = partial(open_store, entries[0].url, self.environ)
         stream = Stream(entries, self.writer, open_it, report, self.clock, budget, settings, earlier)
+        return Opened(place, stream, report, earlier is not None)
+
+    def _saver(self, one: Opened) -> Saver:
         return Saver(
-            stream,
+            one.stream,
             self.clock,
-            failed=report,
-            due=lambda seconds: self.board.due(place, seconds),
-            done=lambda: self.events.put(Durable(place)),
-            answered=lambda requests, failed: self.events.put(Answered(place, requests, failed)),
+            failed=one.report,
+            due=lambda seconds: self.board.due(one.place, seconds),
+            done=lambda: self.events.put(Durable(one.place)),
+            answered=lambda requests, failed: self.events.put(Answered(one.place, requests, failed)),
         )
 
 

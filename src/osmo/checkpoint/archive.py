@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from osmo.checkpoint import log, tidy
+from osmo.checkpoint import log, neighbours, tidy
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.inventory import Inventory
@@ -113,11 +113,23 @@ class Archive:
         former = epoch.former
         return former if former is not None and former.run != self.writer.run else None
 
-    def restored(self, stats: Mapping[str, Stat]) -> None:
+    def others(self) -> list[tuple[str, Checkpoint]]:
+        """If this stream holds no checkpoint, and no earlier attempt of the run began it: the others that may have been
+        meant. Asked before the claim, which would look like a beginning. Raises StoreError."""
+        records = self._reader.all(self.store).values()
+        if log.checkpoints(records) or any(self._went_before(record.writer) for record in records):
+            return []
+        return neighbours.others(self.store, self.place.stream, self.place.prefix, self.writer.run)
+
+    def restored(self, stats: Mapping[str, Stat]) -> Checkpoint:
         """The files of the base are on this machine again, and look like this: the run goes on from it."""
         self.inherited = None
         assert self.base is not None
         self.inventory.commit(_saved(self.base, stats))
+        return self.base
+
+    def _went_before(self, writer: Writer) -> bool:
+        return writer.run == self.writer.run and writer.attempt < self.writer.attempt
 
     def settle(self) -> bool:
         """Find out how the last commit ended, if that is open. Whether it was, and the record is there."""
@@ -206,7 +218,8 @@ class Archive:
 
     def _learn(self, base: Checkpoint) -> None:
         """What the base names need not be sent. How its files look here is known only of our own attempt."""
-        ours = base.writer.run == self.writer.run
+        knows = self._earlier is not None and base.number == self._earlier.number
+        ours = base.writer.run == self.writer.run or knows  # it noted one of another run: that was restored
         stats: Mapping[str, Stat] = {}
         if self._earlier is not None and ours and base.number >= self._earlier.number:
             stats = self._earlier.stats

@@ -30,6 +30,41 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Restoring:
+    """The files of a checkpoint begin to come back, before the command starts."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """They are there; the run goes on from it. saved: as in Committed. fetched: bytes that came from the store."""
+
+    checkpoint: Checkpoint
+    saved: Mapping[str, Saved]
+    fetched: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotRestored:
+    """What was to be restored is not, and the command starts nevertheless. occupied: something is at the path already;
+    else there was never a checkpoint."""
+
+    occupied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFailed:
+    """It is tried again `retry_s` seconds later, and given up in `left_s` if nothing comes; `failures` in a row."""
+
+    error: StoreError
+    failures: int
+    retry_s: float
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOver:
     """The stream is another writer's by now. Nothing more is written."""
 
@@ -112,4 +147,6 @@ class Failed:
     retry_s: float
 
 
-Event = Looked | Claimed | TakenOver | Holding | Begun | Progressed | Committed | Finished | Unchanged | Failed
+OfRestore = Restoring | Restored | NotRestored | RestoreFailed
+OfSaving = Looked | Claimed | TakenOver | Holding | Begun | Progressed | Committed | Finished | Unchanged | Failed
+Event = OfRestore | OfSaving

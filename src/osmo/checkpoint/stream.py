@@ -13,7 +13,7 @@ from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Fenced, Place
-from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Holding, Looked, TakenOver
+from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Holding, Looked, Restored, TakenOver
 from osmo.checkpoint.gate import SETTLE_S
 from osmo.checkpoint.hold import Hold
 from osmo.checkpoint.inventory import Inventory
@@ -120,22 +120,37 @@ class Stream:
         """What a person can type to bring the files to where they belong, without us."""
         return self._source.upload_command(self._settings.endpoint)
 
-    def claim(self) -> Checkpoint | None:
+    @property
+    def store(self) -> Store:
+        return self._archive.store
+
+    def reopen(self) -> None:
+        """After an error that new credentials might mend: they are looked for again."""
+        self._archive.reopen()
+
+    def others(self) -> list[tuple[str, Checkpoint]]:
+        """If there is nothing to go on from: the streams at the url that hold checkpoints of a path of the same name,
+        and the newest of each. Raises StoreError."""
+        return self._archive.others()
+
+    def claim(self, *, restores: bool = False) -> Checkpoint | None:
         """Own the stream from now on. Returns its newest checkpoint. Raises StoreError, Fenced among them.
 
-        The first cycle that finds a file does it, if nobody did before.
+        The first cycle that finds a file does it, if nobody did before. restores: the checkpoint will be brought back.
         """
         if not self._archive.claimed:
             former = self._archive.claim()
             base = self._archive.base
             if base is not None and base.writer.run == self._writer.run:
                 self._problems = base.problems or {}
-            self._report(Claimed(self._archive.inherited, former))
+            self._report(Claimed(None if restores else self._archive.inherited, former))
         return self._archive.base
 
-    def restored(self, stats: Mapping[str, Stat]) -> None:
-        """The files of the newest checkpoint are in the folder again: the run goes on from it."""
-        self._archive.restored(stats)
+    def restored(self, stats: Mapping[str, Stat], fetched: int = 0, seconds: float = 0.0) -> None:
+        """The files of the newest checkpoint are in the folder again, and look like this: the run goes on from it, and
+        nothing of it is sent again. fetched: bytes that came from the store."""
+        base = self._archive.restored(stats)
+        self._report(Restored(base, self._inventory.committed, fetched, seconds))
 
     def cycle(
         self,

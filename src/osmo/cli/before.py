@@ -20,6 +20,7 @@ def limits(settings: Settings) -> Limits:
         settle_s=settings.seconds("settle"),
         spot=_spot(settings),
         live=_live(settings),
+        restore_timeout_s=settings.seconds("restore_timeout"),
     )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from osmo.cli import launch
 from osmo.cli.delete import age
 from osmo.cli.main import FAILED, OK
-from osmo.cli.output import files_of, print_json, span
+from osmo.cli.output import files_of, print_json
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, TaskView, Unsaved, age_s, home_of, view
 from osmo.logs.size import bytes_of
+from osmo.logs.span import span
 
 
 @dataclass(frozen=True, slots=True)

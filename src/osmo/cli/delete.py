@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from osmo.cli.main import BAD_INPUT, INTERRUPTED, OK
-from osmo.cli.output import files_of, print_json, runs_of, span
+from osmo.cli.output import files_of, print_json, runs_of
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, age_s, home_of, view
 from osmo.clock import SystemClock
 from osmo.errors import OsmoError, RunNotFound, UsageError
 from osmo.logs.size import bytes_of
+from osmo.logs.span import span
 from osmo.rundir import records
 from osmo.rundir.discard import discard, size, sweep
 from osmo.rundir.paths import Home, RunDir

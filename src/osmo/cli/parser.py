@@ -56,6 +56,9 @@ def _starting(commands: Any) -> None:
     looking.add_argument(
         "--foreground", action="store_true", help="run it in this process: for Slurm scripts and containers"
     )
+    submit.add_argument("--restore", action="store_true", help="begin with the newest checkpoints, into empty paths")
+    submit.add_argument("--restore-timeout", metavar="DURATION", help="wait so long for a store that is silent (30m)")
+    submit.add_argument("--keep", type=_at_least_one, metavar="N", help="checkpoints that stay restorable (1)")
     submit.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
     submit.add_argument("--grace", metavar="DURATION", help="from TERM to KILL; on preemption, for everything (25s)")
     submit.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
@@ -146,6 +149,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     entry.add_argument("--name", help="the name that its checkpoints have at the url (that of the folder)")
     entry.add_argument("--config", metavar="FILE", help="read a list of entries from a YAML file instead")
     parser.add_argument("--restore", action="store_true", help="begin with the newest checkpoint, if the path is empty")
+    parser.add_argument("--restore-timeout", metavar="DURATION", help="wait so long for a store that is silent (30m)")
     parser.add_argument("--grace", metavar="DURATION", help="on SIGTERM, for the end and the last checkpoint (25s)")
     parser.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
     parser.add_argument("--no-check", action="store_true", help="do not ask the data stores first")

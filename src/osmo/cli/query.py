@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from osmo.cli import launch
-from osmo.cli.output import files_of, print_json, print_table, span
+from osmo.cli.output import files_of, print_json, print_table
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, TaskView, Unsaved, age_s, as_json, home_of, moment, view
 from osmo.clock import SystemClock
 from osmo.logs.size import bytes_of
+from osmo.logs.span import span
 from osmo.rundir import records
 from osmo.runner import agents
 
@@ -121,6 +122,8 @@ def _print_details(seen: RunView) -> None:
 def _print_troubles(seen: RunView) -> None:
     for task in seen.tasks:
         for stream in task.streams:
+            if stream.get("restore"):
+                print(f"\n{task.name}: {stream['path']}: {stream['restore']}")
             if stream["error"]:
                 print(f"\n{task.name}: {stream['path']}: the last try failed: {stream['error']}")
             for name, why in stream["problems"].items():

@@ -33,6 +33,12 @@ KNOWN = (
         "10m",
         "how long, at a task's end, nothing may reach the store before the task counts as failed",
     ),
+    Known(
+        "restore_timeout",
+        "OSMO_RESTORE_TIMEOUT",
+        "30m",
+        "how long a task whose checkpoint is to be restored waits for a store that gives no answer",
+    ),
     Known("spot", "OSMO_SPOT", "auto", "ask the cloud whether this machine is about to go: auto, off, or an address"),
     Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read"),
     Known(

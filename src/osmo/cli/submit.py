@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from osmo.agent.config import FileSpec, Limits, TaskConfig
@@ -53,9 +53,10 @@ def submit(args: argparse.Namespace) -> int:
     settings = load()
     settings.override("grace", args.grace, "--grace")
     settings.override("spot", args.spot, "--spot")
+    settings.override("restore_timeout", args.restore_timeout, "--restore-timeout")
     home = Home(settings.home)
     where = _place(settings)
-    checked = check(Path(args.file), where)
+    checked = _overridden(check(Path(args.file), where), args)
     warn(*checked.warnings)
     home.prepare()
     plan = _Plan(home, where, checked, limits(settings))
@@ -72,6 +73,17 @@ def submit(args: argparse.Namespace) -> int:
     launch.start_supervisor(run)
     _warn_of_the_end_of_the_session(where)
     return watch.follow(run) if args.follow else 0
+
+
+def _overridden(checked: Checked, args: argparse.Namespace) -> Checked:
+    """With what the command line says of all entries, so that a spec may stay one that OSMO takes."""
+    given = {"keep": args.keep, "restore": args.restore or None}
+    changes = {name: value for name, value in given.items() if value is not None}
+    tasks = tuple(
+        task.model_copy(update={"checkpoint": tuple(entry.model_copy(update=changes) for entry in task.checkpoint)})
+        for task in checked.workflow.tasks
+    )
+    return replace(checked, workflow=checked.workflow.model_copy(update={"tasks": tasks}))
 
 
 @dataclass(frozen=True, slots=True)

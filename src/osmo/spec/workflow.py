@@ -119,9 +119,7 @@ def _keep(value: object) -> object:
 
 
 def _restore(value: object) -> object:
-    if value is True:
-        raise ValueError("restore true is not supported yet, only retry and false are")
-    if value is not False and value != "retry":
+    if not isinstance(value, bool) and value != "retry":
         raise ValueError(f"must be retry, true or false, not {shown(value)}")
     return value
 

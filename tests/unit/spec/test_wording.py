@@ -124,7 +124,6 @@ C = f"{T}.checkpoint[0]"
         (checkpoint(keep=0), f"{C}.keep: must be a whole number, 1 or more, not 0"),
         (checkpoint(keep=True), f"{C}.keep: must be a whole number, 1 or more, not true"),
         (checkpoint(keep="1"), f"{C}.keep: must be a whole number, 1 or more, not '1'"),
-        (checkpoint(restore=True), f"{C}.restore: restore true is not supported yet, only retry and false are"),
         (checkpoint(restore="always"), f"{C}.restore: must be retry, true or false, not 'always'"),
         # unknown fields
         (checkpoint(frequncy=1), f"{C}.frequncy (key): unknown field 'frequncy' (did you mean 'frequency'?)"),
