@@ -67,6 +67,11 @@ def test_verify_finds_what_somebody_else_did_to_the_store(osmo: Osmo, tmp_path: 
     assert "a: " in result.stdout
     back = osmo("checkpoint", "restore", f"file://{store}", "back")
     assert back.returncode == 1
+    assert "same: the object" in back.stderr
+    assert "nothing in back was changed. --partial restores the files that are whole" in back.stderr
+    assert all(".osmo-restore." in name for name in contents(osmo.directory / "back"))
+    part = osmo("checkpoint", "restore", f"file://{store}", "back", "--partial")
+    assert (part.returncode, "1 file verified" in part.stdout) == (1, True)
     assert set(contents(osmo.directory / "back")) == {"deep/big"}
 
 

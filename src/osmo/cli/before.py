@@ -33,9 +33,9 @@ def _live(settings: Settings) -> tuple[str, ...]:
     return patterns
 
 
-def ask_stores(urls: set[str], environ: Mapping[str, str], what: str) -> None:
+def ask_stores(urls: set[str], environ: Mapping[str, str], what: str, *, restores: bool = False) -> None:
     """Ask each store once, before `what` is started. Raises UsageError, one line a url, if one says no; warns of those
-    that say nothing."""
+    that say nothing. restores: something is to be restored first."""
 
     def ask(url: str) -> StoreError | None:
         try:
@@ -49,7 +49,12 @@ def ask_stores(urls: set[str], environ: Mapping[str, str], what: str) -> None:
     with ThreadPoolExecutor(min(16, len(urls))) as pool:
         answers = [answer for answer in pool.map(ask, sorted(urls)) if answer is not None]
     silent = [answer for answer in answers if isinstance(answer, Unavailable)]
-    warn(*(f"{answer}; {what} starts, its checkpoints wait for the store" for answer in silent))
+    then = (
+        "what is to be restored waits for the store"
+        if restores
+        else f"{what} starts, its checkpoints wait for the store"
+    )
+    warn(*(f"{answer}; {then}" for answer in silent))
     refusals = [answer for answer in answers if answer not in silent]
     if refusals:
         lines = [f"{answer}. {answer.hint}".rstrip() for answer in refusals]

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         check_command(plan.command, environ, os.getcwd())
         warn(*found.warnings)
         if not args.no_check:
-            ask_stores({entry.url for entry in plan.entries}, environ, "the command")
+            ask_stores({entry.url for entry in plan.entries}, environ, "the command", restores=args.restore)
         ending = foreground.run(plan, environ, log, SystemClock())
     except NoSuchCommand as error:
         print(f"osmo: {error}", file=sys.stderr)

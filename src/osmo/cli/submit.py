@@ -63,7 +63,7 @@ def submit(args: argparse.Namespace) -> int:
     warn(*plan.refuse_what_others_write())
     if not args.no_check:
         urls = {entry.url for task in plan.example.values() for entry in place.entries(task, where)}
-        ask_stores(urls, where.environ, "the workflow")
+        ask_stores(urls, where.environ, "the workflow", restores=plan.restores)
     with _one_at_a_time(home):
         plan.refuse_what_others_write()
         run = plan.write_or_nothing(Path(args.file))
@@ -99,6 +99,11 @@ class _Plan:
     def example(self) -> dict[str, Task]:
         """The tasks as they would be in a run of some id: for questions that come before there is one."""
         return {task.name: self._resolved(task, RunDir(self.home.workflows / "workflow-1")) for task in self._tasks}
+
+    @property
+    def restores(self) -> bool:
+        """Whether some task is to begin with its checkpoint."""
+        return any(entry.restore is True for task in self._tasks for entry in task.checkpoint)
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
