@@ -301,3 +301,11 @@ def test_a_fault_of_ours_starts_nothing(play: Play, tmp_path: Path, capsys: pyte
     assert refused is not None
     assert refused.message == "a fault in osmo itself: ZeroDivisionError: for a test"
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_that_another_run_claimed_the_stream_and_made_nothing_is_no_beginning(play: Play, tmp_path: Path) -> None:
+    play.stream("run-0").claim()
+    play.earlier(FILES, tmp_path, task="other")
+    refused = play.restore(play.stream())
+    assert refused is not None
+    assert "but of other.ckpt" in refused.message

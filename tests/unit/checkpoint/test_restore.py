@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from osmo.checkpoint.fetch import RestoreError, Stopped
+from osmo.checkpoint.fetch import Lost, RestoreError, Stopped
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import Onlooker, Outcome, Restored, bring, restore
-from osmo.checkpoint.targets import Mark
+from osmo.checkpoint.targets import Mark, targets
 from osmo.checkpoint.tree import Tree
-from osmo.errors import NoRanges, OsmoError, Unavailable
+from osmo.errors import NoRanges, OsmoError, StoreError, Unavailable
 from support.memory import MemoryStore
 from support.stores import Recording, Request, Wrapper
 from support.trees import Fifo, Link, grow
@@ -131,6 +131,52 @@ def test_bytes_that_were_overwritten_come_from_the_copy_that_has_their_digest(
     store.put(f"{OLD}{record.files[1].digest}.00000001-00000001-2", BIG)
     assert run(store, record, tmp_path)[1] == {}
     assert everything(tmp_path) == {"a": b"one", "big": BIG}
+
+
+def test_old_copies_are_listed_once_for_all_files(store: MemoryStore, tmp_path: Path) -> None:
+    files = [put(store, str(number), b"%d" % number) for number in range(10)]
+    for number, file in enumerate(files):
+        store.put(file.place, b"newer")
+        store.put(f"{OLD}{file.digest}.00000001-00000001-{number}", b"%d" % number)
+    asked = Recording(store)
+    assert run(asked, checkpoint(*files), tmp_path)[1] == {}
+    assert len([key for method, key in asked.take() if method == "list"]) == 1
+
+
+def test_a_copy_that_is_made_while_others_are_fetched_is_found(store: MemoryStore, tmp_path: Path) -> None:
+    first, second = put(store, "a", b"one"), put(store, "b", b"two")
+    store.put("ckpt/a", b"newer")
+    store.put(f"{OLD}{first.digest}.00000001-00000001-1", b"one")
+
+    def writer_goes_on(request: Request) -> None:
+        if request.key == "ckpt/b":
+            store.put(f"{OLD}{second.digest}.00000002-00000001-1", b"two")
+            store.put("ckpt/b", b"newer")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("osmo.checkpoint.restore._FILES_AT_ONCE", 1)  # in this order
+        assert run(Recording(store, writer_goes_on), checkpoint(first, second), tmp_path)[1] == {}
+    assert everything(tmp_path) == {"a": b"one", "b": b"two"}
+
+
+class Strict(Wrapper):
+    """Refuses a range that begins behind the end, as S3 does."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        if start >= self.inner.head(key).size:
+            raise StoreError(f"{key}: 416 InvalidRange")
+        return self.inner.get_range(key, start, length)
+
+
+def test_an_object_that_is_shorter_than_what_is_here_already_is_lost_not_out_of_reach(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    record = checkpoint(put(store, "a", b"0123456789"))
+    (item,) = targets(record, records.STREAM, tmp_path, store.url)
+    item.unfinished.write_bytes(b"01234")
+    store.put("ckpt/a", b"012")
+    (error,) = run(Strict(store), record, tmp_path)[1].values()
+    assert isinstance(error, Lost)
 
 
 def test_a_large_file_that_was_overwritten_is_not_fetched_in_vain(store: MemoryStore, tmp_path: Path) -> None:
