@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.copies import Copies
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.parts import MIB
@@ -20,6 +21,7 @@ from osmo.store.base import Store
 
 _RANGE = 8 * MIB
 _RANGES_AHEAD = 4
+_MEMORY = (_RANGES_AHEAD + 1) * _RANGE  # for one file: those ahead, and the one that is being written
 _ZEROS = bytes(64 * 1024)
 
 
@@ -45,17 +47,23 @@ class Stopped(RestoreError):
 class Fetcher:
     """Fetches files of one stream. Safe to use from many threads.
 
-    received: told of bytes that came, negative for those that come again; asked often. stopped: whether to end.
+    budget: of memory, for all files together. received: told of bytes that came, negative for those that come again;
+    asked often. stopped: whether to end.
     """
 
     store: Store
     copies: Copies
+    budget: ByteBudget
     received: Callable[[Path, int], None]
     stopped: Callable[[], bool]
 
     def __call__(self, file: FileRecord, path: Path) -> int:
         """All of it into `path`, checked and flushed. What is in there already is used, and stays there if the store
         fails. Returns how many bytes came. Raises StoreError, OSError, Lost, Stopped."""
+        with self.budget.taken(min(file.size, _MEMORY)):
+            return self._fetch(file, path)
+
+    def _fetch(self, file: FileRecord, path: Path) -> int:
         came = 0
         other = False
         for place in self.copies.of(file):

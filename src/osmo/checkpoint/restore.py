@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from osmo.checkpoint import history, neighbours
+from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.copies import Copies
 from osmo.checkpoint.fetch import Fetcher, Lost, RestoreError, Stopped, digest_of, dress, flush, matches
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
@@ -139,7 +140,8 @@ class _Bringing:
         self._folder = folder
         self._onlooker = onlooker
         self._partial = partial
-        self._fetch = Fetcher(store, Copies(store, stream), onlooker.received, self._ended)
+        budget = ByteBudget(2 * suitable_total())
+        self._fetch = Fetcher(store, Copies(store, stream), budget, onlooker.received, self._ended)
         self._fatal: OsmoError | None = None
 
     def fetch(self, items: list[Target]) -> dict[Target, bool]:
