@@ -4,12 +4,15 @@ It writes into --output:
 
     checkpoints/step-0005.joblib  the whole model with its optimizer and random state, every --every epochs
     metrics.json                  how good the newest checkpoint's model is
-    train.log                     one line an epoch, only ever appended to
+    train.log                     one line an epoch
+    weights.npz                   at the end: what was learned
 
-If there are checkpoints already, it goes on from the newest and ends with the same model as if it had never stopped.
+If there are checkpoints already, it goes on from the newest, and ends with the same weights, bit for bit, as if it had
+never stopped.
 """
 
 import argparse
+import io
 import json
 import os
 import time
@@ -33,19 +36,21 @@ def main() -> None:
     checkpoints.mkdir(parents=True, exist_ok=True)
 
     epoch, model = newest(checkpoints)
+    forget_after(epoch, options.output / "train.log")
     print(f"going on after epoch {epoch}" if epoch else "starting from nothing", flush=True)
     while epoch < options.epochs:
         epoch += 1
         model.partial_fit(train_x, train_y, classes=range(10))
         metrics = {"epoch": epoch, "loss": float(model.loss_), "accuracy": float(model.score(test_x, test_y))}
         line = f"epoch {epoch:4d}  loss {metrics['loss']:.4f}  accuracy {metrics['accuracy']:.4f}"
-        print(line, flush=True)
         with (options.output / "train.log").open("a") as log:
             log.write(line + "\n")
         if epoch % options.every == 0 or epoch == options.epochs:
+            print(line, flush=True)
             replace(options.output / "metrics.json", json.dumps(metrics).encode())
             save(checkpoints / f"step-{epoch:04d}.joblib", {"epoch": epoch, "model": model})
         time.sleep(options.pause)
+    replace(options.output / "weights.npz", weights(model))
 
 
 def arguments() -> argparse.Namespace:
@@ -65,6 +70,20 @@ def newest(checkpoints: Path) -> tuple[int, Any]:
         return state["epoch"], state["model"]
     # An object, not a number: it is saved with the model, so the order of the batches goes on too.
     return 0, MLPClassifier((64,), learning_rate_init=0.003, batch_size=64, random_state=numpy.random.RandomState(SEED))
+
+
+def forget_after(epoch: int, log: Path) -> None:
+    """The log may be ahead of the newest checkpoint: those epochs come again."""
+    if log.exists():
+        lines = log.read_bytes().splitlines(keepends=True)
+        replace(log, b"".join(lines[:epoch]))
+
+
+def weights(model: Any) -> bytes:
+    """All that was learned, as numpy stores it: equal weights are equal bytes."""
+    content = io.BytesIO()
+    numpy.savez(content, *model.coefs_, *model.intercepts_)
+    return content.getvalue()
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
