@@ -255,6 +255,15 @@ def test_a_commit_into_the_wal_makes_the_database_look_different(database: Datab
     assert database.scan().files == now.files
 
 
+def test_a_commit_is_seen_although_the_database_itself_has_a_time_to_come(database: Database) -> None:
+    database.connect("WAL")
+    database.writer.do("insert(1)")
+    os.utime(database.path, (4e9, 4e9))
+    before = database.scan()
+    database.writer.do("insert(2)")
+    assert database.scan().files != before.files
+
+
 def test_a_single_file_that_is_a_database_is_looked_at_with_its_wal(database: Database) -> None:
     def scan() -> Scan:
         found = tree.scan()

@@ -218,6 +218,19 @@ def test_a_file_that_rests_half_written_waits_for_its_writer_to_close_it(rig: Ri
 
 
 @linux
+def test_a_file_that_is_held_open_is_waited_for_without_walking_the_folder_again(rig: Rig) -> None:
+    rig.grow({"model": "1"})
+    rig.cycle()
+    walks = len(rig.looked)
+    with (rig.folder / "model").open("wb") as writer:
+        writer.write(b"half")
+        writer.flush()
+        rig.cycle()
+    assert len(rig.looked) == walks + 1
+    assert rig.clock.waits[-3:] == [1.0] * 3
+
+
+@linux
 def test_a_writer_that_comes_while_the_file_is_sent_ends_the_upload(rig: Rig) -> None:
     rig.grow({"model": b"0" * (9 * 2**20)})
     writers: list[BinaryIO] = []
