@@ -98,6 +98,7 @@ class Streams:
             settle_s=min(self.limits.settle_s, *(entry.frequency_s for entry in entries)),
             endpoint=self.environ.get("AWS_ENDPOINT_URL_S3") or self.environ.get("AWS_ENDPOINT_URL", ""),
             name=self.name(entries),
+            shared=any(entry.shared for entry in entries),
             scratch=self.scratch,
             live=self.limits.live,
         )

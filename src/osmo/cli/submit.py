@@ -24,6 +24,7 @@ from osmo.rundir import records
 from osmo.rundir.identity import boot, host
 from osmo.rundir.paths import Home, RunDir
 from osmo.spec import place
+from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
 from osmo.spec.tokens import resolve
@@ -164,9 +165,9 @@ class _Plan:
         records.write(run.environment, dict(self.where.environ))
         with open(run.spec, "x", encoding="utf-8", opener=_private) as file:
             file.write(self.checked.text)
-        files = self._files(run)
+        files, shared = self._files(run), self._shared()
         for task in self._tasks:
-            self._write_task(task, run, identity, files[task.name])
+            self._write_task(task, run, identity, files[task.name], shared[task.name])
         records.write(
             run.run,
             {
@@ -183,7 +184,9 @@ class _Plan:
             },
         )
 
-    def _write_task(self, raw: Task, run: RunDir, identity: str, files: tuple[FileSpec, ...]) -> None:
+    def _write_task(
+        self, raw: Task, run: RunDir, identity: str, files: tuple[FileSpec, ...], shared: list[bool]
+    ) -> None:
         task = self._resolved(raw, run)
         attempt = run.attempt(task.name, 0)
         for folder in (*reversed(attempt.path.relative_to(run.path).parents), attempt.path, attempt.data):
@@ -197,7 +200,9 @@ class _Plan:
             environment=dict(task.environment),
             cwd=self.where.cwd,
             files=files,
-            entries=place.entries(task, self.where),
+            entries=tuple(
+                replace(entry, shared=each) for entry, each in zip(place.entries(task, self.where), shared, strict=True)
+            ),
             limits=self.limits,
             notes=self.notes[task.name],
         )
@@ -205,6 +210,18 @@ class _Plan:
         for file in place.files(task, self.where):
             made = made_files.Made(file.path, made_files.digest(file.data), run.id, task.name)
             made_files.claim(self.home, made)
+
+    def _shared(self) -> dict[str, list[bool]]:
+        """Of each task's entries, whether other tasks may overwrite their plain files."""
+        entries = {name: place.entries(task, self.where) for name, task in self.example.items()}
+        by_url: dict[str, list[tuple[str, CheckpointEntry]]] = {}
+        for name, own in entries.items():
+            for entry in own:
+                by_url.setdefault(entry.url, []).append((name, entry))
+        return {
+            name: [any(other != name and entry.meets(each) for other, each in by_url[entry.url]) for entry in own]
+            for name, own in entries.items()
+        }
 
     def _files(self, run: RunDir) -> dict[str, tuple[FileSpec, ...]]:
         """Each task's files, and whether each may replace what is there. Raises UsageError if one may not be made."""

@@ -17,6 +17,7 @@ class CheckpointEntry:
     keep: how many committed checkpoints stay restorable.
     restore: whether the newest one is brought back before the command starts: `retry` (in every attempt but the first),
     True or False.
+    shared: another task of the run has files at the same keys, or may have.
     """
 
     path: str
@@ -25,6 +26,11 @@ class CheckpointEntry:
     regex: str = ""
     keep: int = 1
     restore: Literal["retry"] | bool = "retry"
+    shared: bool = False
+
+    def meets(self, other: "CheckpointEntry") -> bool:
+        """Whether files of both may have the same key."""
+        return self.url == other.url and (self.prefix == other.prefix or self.contents_only or other.contents_only)
 
     @property
     def contents_only(self) -> bool:

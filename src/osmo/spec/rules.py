@@ -235,7 +235,7 @@ def _overwriting(entries: list[_Entry]) -> Iterator[Problem]:
             first, second, *others = by_task.values()
             names = f"{shown(first.task.name)} and {shown(second.task.name)}"
             more = f" and {len(others)} more" if others else ""
-            text = f"tasks {names}{more} write to {destination}: files of equal name overwrite each other"
+            text = f"tasks {names}{more} write to {destination}: plain files of equal name overwrite each other"
             yield Problem((*second.field, "url"), text)
 
 

@@ -201,8 +201,8 @@ def test_warnings_are_lines_too_and_no_error() -> None:
             "is looked through"
         ),
         (
-            "w.yaml:9:36: workflow.tasks[1].checkpoint[0].url: tasks 'a' and 'b' write to s3://b/c/: files of equal "
-            "name overwrite each other"
+            "w.yaml:9:36: workflow.tasks[1].checkpoint[0].url: tasks 'a' and 'b' write to s3://b/c/: plain files "
+            "of equal name overwrite each other"
         ),
     )
 

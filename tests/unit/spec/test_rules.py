@@ -151,8 +151,8 @@ def test_a_task_without_a_valid_environment_is_not_placed() -> None:
             + checkpoints("path: /z/ckpt/, url: 's3://b/x/'").replace("name: a", "name: b"),
             [
                 (
-                    "tasks[1].checkpoint[0].url: tasks 'a' and 'b' write to s3://b/x/ckpt/: files of equal name "
-                    "overwrite each other"
+                    "tasks[1].checkpoint[0].url: tasks 'a' and 'b' write to s3://b/x/ckpt/: plain files of "
+                    "equal name overwrite each other"
                 )
             ],
         ),
@@ -163,8 +163,8 @@ def test_a_task_without_a_valid_environment_is_not_placed() -> None:
             ),
             [
                 (
-                    "tasks[1].checkpoint[0].url: tasks 'rank0' and 'rank1' and 6 more write to s3://b/x/ckpt/: files "
-                    "of equal name overwrite each other"
+                    "tasks[1].checkpoint[0].url: tasks 'rank0' and 'rank1' and 6 more write to s3://b/x/ckpt/: "
+                    "plain files of equal name overwrite each other"
                 )
             ],
         ),
