@@ -112,6 +112,7 @@ def another_task_overwrites_a_plain_file_while_it_is_copied(world: World) -> Non
 
 
 def a_lost_copy_lands_in_the_next_epoch(world: World) -> None:
+    """What it copies is still there, for the request that removes it was lost, too."""
     z = world.writer("Z", {"a": "A0"}, {"a": "A0", "n": "of Z"}, {"a": "A0"})
     s = world.writer("S", {"a": "A0", "n": "of S"})
     with world.running():
@@ -119,8 +120,13 @@ def a_lost_copy_lands_in_the_next_epoch(world: World) -> None:
         world.lose(z, arrives=False)
         world.until(z, "to ckpt/n")
         world.lose(z)
-        world.finish(z, s)
+        world.until(z, f"delete {OBJECTS}")
+        world.lose(z, arrives=False)
+        world.finish(z)
+        world.until(s, f"put_new {LOG}00000007")
+        world.go(s)
         world.arrive()
+        world.finish(s)
 
 
 def a_lost_copy_lands_where_a_new_file_of_that_name_is(world: World) -> None:
@@ -136,8 +142,12 @@ def a_lost_copy_lands_where_a_new_file_of_that_name_is(world: World) -> None:
         world.overnight = False
         world.until(t, "to ckpt/n")
         world.lose(t)
-        world.finish(t)
+        world.until(t, f"delete {OBJECTS}")
+        world.lose(t, arrives=False)
+        world.until(t, f"put_new {LOG}00000006")
+        world.go(t)
         world.arrive()
+        world.finish(t)
 
 
 def a_third_writer_goes_on_from_what_the_second_did_not_see(world: World) -> None:

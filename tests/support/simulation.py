@@ -241,7 +241,7 @@ class World:
         if isinstance(actor.failure, Broken):
             raise actor.failure
         if actor.failure is not None:
-            raise AssertionError(f"{actor.name} failed\n{self}") from actor.failure
+            raise Broken(f"{actor.name} failed\n{self}") from actor.failure
         if self.overnight and not actor.ready and actor in self._writers:
             self.late.clear()
             self.server.now += _DAY

@@ -130,6 +130,7 @@ class Actor:
         self.crashed = False
         self.failure: BaseException | None = None
         self.pending: Pending | None = None
+        self._one = threading.Lock()
         self._turn = threading.Semaphore(0)
         self._arrived = threading.Semaphore(0)
         self._lost = False
@@ -160,15 +161,17 @@ class Actor:
             self._thread.join(_STUCK_S)
 
     def ask(self, pending: Pending) -> Any:
-        """Wait for the answer to a request. Raises Unavailable if it got lost."""
-        if self._killed:
-            raise Killed
-        self.pending, self._lost = pending, False
-        self._arrived.release()
-        self._turn.acquire()
-        if self._killed:
-            raise Killed
-        if self._lost:
+        """Wait for the answer to a request; of several threads, one at a time. Raises Unavailable if it got lost."""
+        with self._one:
+            if self._killed:
+                raise Killed
+            self.pending, self._lost = pending, False
+            self._arrived.release()
+            self._turn.acquire()
+            if self._killed:
+                raise Killed
+            lost = self._lost
+        if lost:
             raise Unavailable(f"{pending.key}: no answer")
         if pending.error is not None:
             raise pending.error

@@ -43,8 +43,8 @@ BY_ORDER: list[tuple[rules.Remove, orders.Order, dict[str, Any]]] = [
     ),
     (rules.content_of_any_kept_checkpoint_is_named_again, orders.somebody_prunes_an_object_whose_content_came_back, {}),
     (rules.a_copy_is_not_looked_at, orders.another_task_overwrites_a_plain_file_while_it_is_copied, {}),
-    (rules.it_is_closed_anyway, orders.a_lost_copy_lands_in_the_next_epoch, KEEP_3),
-    (rules.what_the_mirror_wrote_is_not_noted, orders.a_lost_copy_lands_where_a_new_file_of_that_name_is, KEEP_3),
+    (rules.it_is_closed_anyway, orders.a_lost_copy_lands_in_the_next_epoch, {}),
+    (rules.what_the_mirror_wrote_is_not_noted, orders.a_lost_copy_lands_where_a_new_file_of_that_name_is, {}),
     (rules.the_base_is_not_written_again, orders.a_third_writer_goes_on_from_what_the_second_did_not_see, IGNORED),
 ]
 
