@@ -1,6 +1,6 @@
 """Whether anybody else can write to a stream's plain files: late requests of a former owner, or other streams."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,7 +52,12 @@ def streams(store: Store) -> tuple[str, ...]:
 
 def shares(store: Store, stream: str, prefix: str, streams: Iterable[str]) -> bool:
     """Whether another one of the streams has plain files where this one has. Raises StoreError."""
-    return any(name != escaped(stream) and overlap(prefix, _prefix(store, name)) for name in streams)
+    return any(name != escaped(stream) for name in sharing(store, prefix, streams))
+
+
+def sharing(store: Store, prefix: str, streams: Iterable[str]) -> Iterator[str]:
+    """Those of the streams that have plain files where one with this prefix has. Raises StoreError."""
+    return (name for name in streams if overlap(prefix, _prefix(store, name)))
 
 
 def others(store: Store, stream: str, prefix: str, run: str) -> list[tuple[str, Checkpoint]]:

@@ -1,24 +1,25 @@
 """What a person does to a stream that nobody writes to: bring its plain files up, take away those that are gone."""
 
+import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Container, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 
-from osmo.checkpoint import history, log
+from osmo.checkpoint import history, log, neighbours
 from osmo.checkpoint.epoch import Epoch, Place
 from osmo.checkpoint.key import CONTROL, key_of
-from osmo.checkpoint.manifest import Checkpoint, Close, Writer
+from osmo.checkpoint.manifest import Close, Record, Writer
 from osmo.checkpoint.mirror import Mirror
 from osmo.checkpoint.names import is_own
-from osmo.checkpoint.neighbours import overlap
 from osmo.clock import Clock
-from osmo.errors import OsmoError, StoreError
+from osmo.errors import NotFound, OsmoError, StoreError
 from osmo.store.base import Object, Store
 
 _AT_ONCE = 16
 _ALL = 1_000_000  # whatever is restorable stays so
 _LIVE = timedelta(hours=24)
+_RECORD = re.compile(rf"(.+)/{re.escape(CONTROL)}/[^/]+/log/\d{{8,}}[^/]*\.json")  # of a url beneath this one
 
 
 class Busy(OsmoError):
@@ -29,18 +30,14 @@ class Busy(OsmoError):
 
 @contextmanager
 def owned(store: Store, stream: str, who: str, host: str, clock: Clock, *, force: bool) -> Iterator[Epoch]:
-    """The stream, owned for the length of the block; it holds a checkpoint. who: for those who look at the log.
+    """The stream, owned for the length of the block; it has records. who: for those who look at the log.
 
     Raises Busy unless `force`: a writer that is still there would be fenced. Raises StoreError.
     """
     reader = log.Reader(stream, _AT_ONCE)
     newest = [*reader.all(store).values()][-1]
-    if not isinstance(newest, Close) and not force:
-        last = max((slot.modified for slot in log.slots(store, stream) if slot.modified is not None), default=None)
-        age = clock.now() - last if last is not None else timedelta()
-        if age < _LIVE:
-            minutes = max(0, round(age.total_seconds() / 60))
-            raise Busy(f"{stream}: {newest.writer} may still be writing: its last record is {minutes} minutes old")
+    if not force:
+        _refuse_if_busy(store, stream, newest, clock)
     writer = Writer(secrets.token_hex(16), who, newest.writer.task, 0, host, secrets.token_hex(4))
     place = Place(stream, newest.prefix, keep=_ALL, at_once=_AT_ONCE)
     epoch = Epoch(place, writer, clock, reader, exclusive=store.excludes())
@@ -52,38 +49,71 @@ def owned(store: Store, stream: str, who: str, host: str, clock: Clock, *, force
             epoch.close(store)
 
 
+@contextmanager
+def owned_beneath(store: Store, prefix: str, who: str, host: str, clock: Clock, *, force: bool) -> Iterator[None]:
+    """Every stream that has its plain files beneath a prefix, owned as `owned` says: nobody writes there meanwhile."""
+    with ExitStack() as stack:
+        for stream in neighbours.sharing(store, prefix, history.streams(store)):
+            stack.enter_context(owned(store, stream, who, host, clock, force=force))
+        yield
+
+
 def bring_up(store: Store, epoch: Epoch) -> tuple[int, StoreError | None]:
     """Make the plain files those of the newest checkpoint. How many were not, and are now; why not all of them."""
     if epoch.base is None:
         return 0, None
-    there = {each.key for each in _plain(store, epoch.place.prefix)}
+    there = {each.key for each in store.list(epoch.place.prefix)}
     epoch.behind |= {
         file.name
         for file in epoch.base.files
-        if is_own(file.place) and key_of(epoch.base.folder, file.name) not in there
+        if is_own(file.place) and not _is_there(store, key_of(epoch.base.folder, file.name), there)
     }
     before = len(epoch.behind)
     error = Mirror(epoch, _AT_ONCE).follow(store, lambda _file, _key: False, lambda: False)
     return before - len(epoch.behind), error
 
 
-def gone(store: Store, prefix: str) -> list[Object]:
-    """The plain files beneath a prefix that are in no checkpoint of any stream that has its files there. Raises
-    StoreError."""
+def gone(store: Store, prefix: str, dropped: Container[str] = ()) -> list[Object]:
+    """The plain files beneath a prefix that are in no checkpoint of any stream that has its files there. What lies
+    beneath another url is none of them. dropped: the keys of records that count as removed. Raises StoreError.
+
+    Files are listed before the logs are read: so whatever a record names that is written meanwhile is not among them.
+    """
+    listed = list(store.list(prefix))
     named: set[str] = set()
-    for stream in history.streams(store):
-        checkpoints = history.checkpoints(store, stream)
-        if checkpoints and overlap(checkpoints[-1].prefix, prefix):
-            named.update(key for checkpoint in checkpoints for key in _keys(checkpoint))
-    return [each for each in _plain(store, prefix) if each.key not in named]
+    for stream in neighbours.sharing(store, prefix, history.streams(store)):
+        records = log.Reader(stream, _AT_ONCE).all(store)
+        for checkpoint in log.checkpoints(record for key, record in records.items() if key not in dropped):
+            named.update(key_of(checkpoint.folder, file.name) for file in checkpoint.files)
+    others = {match[1] for each in listed if (match := _RECORD.fullmatch(each.key))}
+    return [each for each in listed if each.key not in named and not _is_beneath(each.key, others | {CONTROL})]
 
 
-def _keys(checkpoint: Checkpoint) -> Iterator[str]:
-    return (key_of(checkpoint.folder, file.name) for file in checkpoint.files)
+def _refuse_if_busy(store: Store, stream: str, newest: Record, clock: Clock) -> None:
+    """Raises Busy if the writer of the newest record has not said that it ended, and may be there still."""
+    if isinstance(newest, Close):
+        return
+    last = max((slot.modified for slot in log.slots(store, stream) if slot.modified is not None), default=None)
+    age = clock.now() - last if last is not None else timedelta()
+    if age < _LIVE:
+        minutes = max(0, round(age.total_seconds() / 60))
+        raise Busy(f"{stream}: {newest.writer} may still be writing: its last record is {minutes} minutes old")
 
 
-def _plain(store: Store, prefix: str) -> Iterator[Object]:
-    """What lies beneath a prefix, but for what is osmo's own."""
-    for each in store.list(prefix):
-        if not each.key.startswith(f"{CONTROL}/"):
-            yield each
+def _is_there(store: Store, key: str, listed: Container[str]) -> bool:
+    """Whether there is a plain file. listed: what lies beneath the prefix, which may be the file itself."""
+    if "/" in key:
+        return key in listed
+    with suppress(NotFound):
+        store.head(key)
+        return True
+    return False
+
+
+def _is_beneath(key: str, folders: Container[str]) -> bool:
+    at = key.find("/")
+    while at >= 0:
+        if key[:at] in folders:
+            return True
+        at = key.find("/", at + 1)
+    return False
