@@ -1,11 +1,14 @@
 """What the repository promises of itself, as far as no tool checks it."""
 
+import argparse
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from osmo.cli.parser import build
 from osmo.spec.load import load
 
 TOP = Path(__file__).parents[2]
@@ -50,3 +53,29 @@ def test_an_example_is_valid_and_says_what_it_is_and_how_to_run_it(spec: Path) -
     assert text.startswith("# ")
     assert f"osmo workflow submit {spec.relative_to(TOP)} --follow" in text
     assert load(spec).tasks
+
+
+def commands(parser: argparse.ArgumentParser, words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The command lines that there are, and what each takes."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield words, parser
+    for name, more in (pair for action in below for pair in action.choices.items()):
+        yield from commands(more, f"{words} {name}")
+
+
+@pytest.mark.parametrize(("words", "parser"), [pytest.param(*each, id=each[0]) for each in commands(build(id), "osmo")])
+def test_a_command_and_its_options_are_in_the_docs(words: str, parser: argparse.ArgumentParser) -> None:
+    text = (TOP / "docs/commands.md").read_text()
+    assert f"`{words}" in text
+    told = {*re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text), "--help"}
+    options = [each.option_strings for each in parser._actions if each.option_strings]
+    assert [forms for forms in options if not told & {*forms}] == []
+
+
+def test_the_docs_name_no_option_that_does_not_exist() -> None:
+    there = {
+        option for _, each in commands(build(id), "") for action in each._actions for option in action.option_strings
+    }
+    text = (TOP / "docs/commands.md").read_text()
+    assert set(re.findall(r"`(?:osmo [^`]*)?(--[a-z][a-z-]+)", text)) - there == set()
