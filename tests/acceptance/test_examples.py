@@ -1,6 +1,7 @@
 """Every example runs as its first lines say, and leaves what they say."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,35 @@ def test_digits(osmo: Osmo, server: S3Server) -> None:
     pytest.importorskip("sklearn")
     server.make_bucket("osmo-demo")
     here = ("examples/digits/train.py", str(EXAMPLES / "digits/train.py"))
-    shorter = [('"45"', '"10"'), ('"0.5"', '"0.2"'), ("frequency: 5s", "frequency: 1s")]
+    shorter = [('"45"', '"10"'), ('"0.5"', '"0.2"'), ("frequency: 3s", "frequency: 1s")]
     result = osmo("workflow", "submit", own_copy(osmo, "digits/digits.yaml", here, *shorter), "--follow")
     assert result.returncode == 0, result.stdout + result.stderr
     kept = Stored(server.directory / "osmo-demo").beneath("digits")
-    wanted = {"checkpoints/step-0005.joblib", "checkpoints/step-0010.joblib", "metrics.json", "train.log"}
+    wanted = {
+        "checkpoints/step-0005.joblib",
+        "checkpoints/step-0010.joblib",
+        "metrics.json",
+        "train.log",
+        "weights.npz",
+    }
     assert wanted <= kept.files()
     assert re.search(r"\[train\] epoch +10  loss", result.stdout)
+
+
+def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
+    pytest.importorskip("sklearn")
+    demo = subprocess.Popen([TOP / "scripts/demo"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said, _ = demo.communicate()
+    finally:
+        demo.terminate()  # if the test is cut short: it kills what it has started
+    assert demo.returncode == 0, said
+    before, after = said.split("=== Half way that machine goes")
+    assert "Checkpoint 1: " in before
+    assert "COMPLETED" not in before
+    assert re.search(r"\[train\] going on after epoch (5|10|15|20)$", after, re.MULTILINE)
+    for name in ("weights.npz", "metrics.json", "train.log"):
+        assert re.search(rf"^{name}: [0-9]+ bytes, the same bit for bit$", after, re.MULTILINE)
 
 
 def test_no_example_is_without_a_test() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from osmo.checkpoint.diff import is_end_marker
 from osmo.checkpoint.epoch import Epoch
 from osmo.checkpoint.key import key_of
 from osmo.checkpoint.manifest import FileRecord
@@ -54,14 +55,20 @@ class Mirror:
                     epoch.clear = False
                 errors.append(error)
 
-        if self._at_once == 1 or len(todo) <= 1:
-            for item in todo.items():
-                one(item)
-        else:
-            with ThreadPoolExecutor(min(self._at_once, len(todo)), thread_name_prefix="mirror") as threads:
-                list(threads.map(one, todo.items()))
+        markers = [item for item in todo.items() if is_end_marker(item[1].name)]
+        self._each(one, [item for item in todo.items() if not is_end_marker(item[1].name)])
+        if not errors and not hurried():  # they say that what they stand for is there
+            self._each(one, markers)
         epoch.behind = {file.name for file in todo.values()} - done
         return errors[0] if errors else None
+
+    def _each(self, work: Callable[[tuple[str, FileRecord]], None], items: list[tuple[str, FileRecord]]) -> None:
+        if self._at_once == 1 or len(items) <= 1:
+            for item in items:
+                work(item)
+            return
+        with ThreadPoolExecutor(min(self._at_once, len(items)), thread_name_prefix="mirror") as threads:
+            list(threads.map(work, items))
 
     def _bring(self, store: Store, key: str, file: FileRecord, of_old: dict[str, int], resend: Resend) -> bool:
         """Whether the plain file is that of the record now. Raises StoreError."""
