@@ -63,6 +63,7 @@ def test_digits(osmo: Osmo, server: S3Server) -> None:
     assert re.search(r"\[train\] epoch +10  loss", result.stdout)
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
     pytest.importorskip("sklearn")
     demo = subprocess.Popen([TOP / "scripts/demo"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

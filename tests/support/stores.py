@@ -1,6 +1,8 @@
 """Stores that behave, and sometimes do not: each wraps another store."""
 
 import contextlib
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -264,6 +266,27 @@ class Killing(_Asking):
         with self._lock:
             if self._left <= 0:
                 raise Killed(f"after {request}")
+
+
+class Dying(_Asking):
+    """SIGKILL to its own process at the `number`-th request: before it is made, or (a write) after it was applied."""
+
+    def __init__(self, inner: Store, number: int, *, after: bool = False) -> None:
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self._left = number
+        self._later = after
+
+    def _before(self, request: Request) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0 and not self._later:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def _after(self, request: Request) -> None:
+        with self._lock:
+            if self._left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Overwriting(Wrapper):
