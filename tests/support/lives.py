@@ -238,7 +238,7 @@ class Lives:
             if older.prev not in by_mark:
                 break
             older = by_mark[older.prev]
-            assert self._restored(older.number)[1] < generation
+            assert self._restored(older.number)[1] <= generation  # the last one of a life may be as the one before
 
     def _restored(self, number: int | None) -> tuple[Checkpoint, int]:
         """What a restore into an empty folder gives, and which generation that is."""
