@@ -77,11 +77,13 @@ def test_what_took_a_session_of_its_own_is_let_go(jobs: Jobs) -> None:
 def test_a_program_that_we_started_for_ourselves_is_none_of_it(jobs: Jobs) -> None:
     job = jobs.start("sleep 100")
     with subprocess.Popen(["sleep", "100"]) as helper:
-        job.signal(signal.SIGTERM)
-        until(lambda: job.ended() is not None)
-        assert not job.group_alive()
-        assert helper.poll() is None
-        helper.kill()
+        try:
+            job.signal(signal.SIGTERM)
+            until(lambda: job.ended() is not None)
+            until(lambda: not job.group_alive())
+            assert helper.poll() is None
+        finally:
+            helper.kill()
 
 
 def test_orphans_are_waited_for(jobs: Jobs) -> None:

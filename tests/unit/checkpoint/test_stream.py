@@ -591,6 +591,15 @@ def failing(*contents: str) -> Callable[[Request], bool]:
     return lambda request: is_content(request) and (request.key in contents or request.key.startswith(OBJECTS))
 
 
+def test_plain_files_that_say_that_a_set_is_complete_follow_last(rig: Rig) -> None:
+    names = ("a", "latest", "zz")
+    rig.grow(dict.fromkeys(names, "1"))
+    rig.cycle()
+    rig.grow({name: f"now {name}" for name in names})
+    copies = [key for method, key in rig.cycle() if method == "copy"]
+    assert (copies[-1], len(copies)) == ("ckpt/latest", 3)
+
+
 def test_what_a_failed_cycle_uploaded_is_not_sent_again(rig: Rig) -> None:
     rig.grow({f"{number:03}": "x" for number in range(50)} | {"latest": "l"})
     rig.wrap = lambda store: Flaky(store, 4, failing("ckpt/latest"))
