@@ -75,6 +75,19 @@ def play(places: Places, kind: str, seed: int, lives: int) -> Counter[str]:
     return made.played.kills
 
 
+def test_a_restore_after_a_kill_between_any_two_requests_gives_one_committed_generation(places: Places) -> None:
+    """Claim, uploads, records, plain files, tidying, close: each time it comes one request further."""
+    killed = True
+    number = 0
+    while killed:
+        number += 1
+        made = places.lives("file", number)
+        made.undisturbed()
+        killed = made.killed_before(number)
+        made.clear()
+    assert number > 30
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_restore_after_a_kill_gives_one_committed_generation(places: Places, kind: str) -> None:
     assert play(places, kind, 1, 6).total() == 6

@@ -12,7 +12,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from osmo.checkpoint import history
@@ -22,7 +22,7 @@ from osmo.store.base import Store
 from osmo.store.open import open_store
 from support.faults import APPLIED_409, APPLIED_500, APPLIED_LOST, ERROR, SLOW_DOWN, Active, Fault
 from support.proxy import FaultProxy
-from support.saving import NAME, STREAM, Life, tree
+from support.saving import STREAM, Life, tree
 
 PATIENCE_S = 120.0
 WRITES = ("PUT", "POST", "DELETE")
@@ -153,6 +153,18 @@ class Lives:
         self.played.kills[way if code else "none"] += 1
         self.check(every=self.random.random() < 0.2)
 
+    def undisturbed(self) -> None:
+        """A life that ends by itself."""
+        assert not self.killed_before(0)
+
+    def killed_before(self, number: int) -> bool:
+        """A life that ends before this request of its own, if it makes so many. Whether it did."""
+        self._nursery.begin(replace(self._life("before"), dies_at=number, generations=2 if number == 0 else 1))
+        assert self._nursery.ended(PATIENCE_S)
+        code = self._nursery.kill()
+        self.check(every=True)
+        return code == -signal.SIGKILL
+
     def _life(self, way: str) -> Life:
         """The next process: the same attempt's next agent, the next attempt, or another run."""
         follows = self.random.choice(("agent", "agent", "attempt", "run"))
@@ -246,13 +258,22 @@ class Lives:
         outcome = restore(self.store, STREAM, number, into, Onlooker())
         assert not outcome.failures, {name: str(error) for name, error in outcome.failures.items()}
         files = {str(path.relative_to(into)): path.read_bytes() for path in into.rglob("*") if path.is_file()}
-        generation = int(files[NAME])
-        wanted = tree(generation, large=self._large)
-        differing = {name for name in files.keys() | wanted.keys() if files.get(name) != wanted.get(name)}
-        assert not differing, (generation, sorted(differing))
         shutil.rmtree(into)
         self.played.restores += 1
-        return outcome.checkpoint, generation
+        checkpoint = outcome.checkpoint
+        refused = (checkpoint.problems or {}).keys()
+        assert self._troubled or not refused, checkpoint.problems
+        assert not checkpoint.unsent, checkpoint.unsent
+        assert not checkpoint.left_out, checkpoint.left_out
+        differing = {made: self._differing(files, made) for made in range(self.tried, 0, -1)}
+        for generation, names in differing.items():
+            if names <= refused:  # each of them is as it was before
+                return checkpoint, generation
+        raise AssertionError(f"no generation: {min(differing.items(), key=lambda each: len(each[1]))}")
+
+    def _differing(self, files: Mapping[str, bytes], generation: int) -> set[str]:
+        wanted = tree(generation, large=self._large)
+        return {name for name in files.keys() | wanted.keys() if files.get(name) != wanted.get(name)}
 
     def clear(self) -> None:
         """Leave nothing in the store."""

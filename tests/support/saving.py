@@ -19,7 +19,7 @@ from blake3 import blake3
 from osmo.agent.saver import Last, Saver
 from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
-from osmo.checkpoint.events import Committed, Event
+from osmo.checkpoint.events import Committed, Event, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.stream import Settings, Stream
 from osmo.checkpoint.tree import Stat
@@ -44,6 +44,10 @@ class Life:
 
     notes: it goes on with what the life before it noted, as an agent of the same attempt does. dies_at: the number of
     the request (of the last one before the death, if `after`); 0: of its own accord never.
+
+    The journal's lines: `tried G`, the folder is generation G now; `committed N G`, checkpoint N was reported, and is
+    generation G (0: some file was refused by the store, and the record names it); `answered G`, a checkpoint that was
+    asked for, or the last one, is durable.
     """
 
     directory: str
@@ -120,9 +124,15 @@ def live(life: Life) -> None:
     def say(*words: object) -> None:
         os.write(journal, (" ".join(map(str, words)) + "\n").encode())
 
+    whole = False  # the folder as it was at the last look is in the store, with no file left out
+
     def report(event: Event) -> None:
+        nonlocal whole
+        if isinstance(event, Committed | Unchanged):
+            whole = not event.problems
         if isinstance(event, Committed):
-            say("committed", event.number, generations[event.saved[NAME].record.digest])
+            generation = generations.get(event.saved[NAME].record.digest, 0) if whole else 0
+            say("committed", event.number, generation)
             stats = {name: list(saved.stat) for name, saved in event.saved.items()}
             records.write(notes, {"checkpoint": event.number, "files": stats})
 
@@ -143,11 +153,11 @@ def live(life: Life) -> None:
         generations[blake3(str(generation).encode()).hexdigest()] = generation
         say("tried", generation)
         saver.ask(Request(str(generation), at_rest=True))
-        if not answers.get():
+        if not answers.get() and whole:
             say("answered", generation)
     saver.finish(Last(Trigger.FINAL, 0))
     saver.join()
-    if stream.durable:
+    if stream.durable and whole:
         say("answered", life.first + life.generations - 1)
 
 
