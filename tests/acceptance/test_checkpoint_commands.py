@@ -88,3 +88,17 @@ def test_what_cannot_be_used_is_said_in_a_line(osmo: Osmo, args: tuple[str, ...]
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_restore_names_the_files_that_could_not_be_read_any_more(osmo: Osmo, tmp_path: Path) -> None:
+    """They come back as they were in an earlier checkpoint, which the others do not."""
+    url = f"file://{tmp_path}/store"
+    script = "mkdir kept; echo one >kept/a; echo one >kept/b; osmo checkpoint now --wait; "
+    script += "echo two >kept/a; rm kept/b; mkfifo kept/b"
+    saved = osmo("checkpoint", "run", "--path", "kept", "--url", url, "--frequency", "1h", "--", "sh", "-c", script)
+    assert saved.returncode == 0, saved.stderr
+    result = osmo("checkpoint", "restore", url, "back")
+    assert result.returncode == 0, result.stderr
+    assert {path.name: path.read_text() for path in (tmp_path / "back").iterdir()} == {"a": "two\n", "b": "one\n"}
+    [line] = result.stderr.splitlines()
+    assert line.startswith("b is of an earlier checkpoint: ")

@@ -151,6 +151,8 @@ def _say_restored(stream: str, record: Checkpoint, folder: Path, size: int, whol
     for file in record.files:
         if file.deferred:
             print(f"{plain(file.name)} is of an earlier checkpoint: it was being written at the time", file=sys.stderr)
+        elif problem := (record.problems or {}).get(file.name):
+            print(plain(f"{file.name} is of an earlier checkpoint: {problem}"), file=sys.stderr)
     if record.unsent:
         print(f"not complete: {files_of(len(record.unsent))} did not reach the store", file=sys.stderr)
     print(
