@@ -74,8 +74,8 @@ class Cycle:
                     self.failed = StoreError(f"{path}: {why(result)}")
             case StoreError():
                 self.problems[name] = str(result)
-                if self.last or isinstance(result, Unavailable):
-                    self.failed = result
+                if self.last or self.trigger is Trigger.REQUEST or isinstance(result, Unavailable):
+                    self.failed = result  # who asked for this checkpoint relies on it
 
     def checkpoint(self, that: Next, path: str, folder: str, now: datetime) -> Checkpoint:
         """The record of what the cycle found."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from osmo.checkpoint.manifest import Trigger
+from osmo.errors import StoreError
+from support.stores import Flaky
 from unit.checkpoint.rig import Rig
 
 
@@ -34,6 +36,17 @@ def test_a_request_from_outside_lets_files_settle(tmp_path: Path) -> None:
     rig.clock.meanwhile = lambda: rig.grow({"a": b"12"})
     request(rig, at_rest=False)
     assert rig.records == []
+
+
+def test_who_asks_is_told_if_the_store_refuses_a_file_and_the_others_are_there(rig: Rig) -> None:
+    rig.grow({"a": b"1", "b": b"2"})
+    refusing = Flaky(rig.asked, 1, lambda asked: asked.key.endswith("/b"), StoreError)
+    rig.wrap = lambda _: refusing
+    error = rig.fail(lambda: request(rig, at_rest=True))
+    assert "refused for a test" in str(error)
+    assert rig.names == ["a"]
+    request(rig, at_rest=True)
+    assert rig.names == ["a", "b"]
 
 
 def test_a_request_of_an_idle_tree_makes_no_record(tmp_path: Path) -> None:
