@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from osmo.checkpoint import archive, diff, epoch, log, mirror, names, stream, tidy, upload
+from osmo.checkpoint import archive, diff, epoch, log, mirror, names, sender, tidy, upload
 from osmo.checkpoint.key import key_of
 from osmo.checkpoint.manifest import Claim, Close, Mark
 from osmo.store.base import Store
@@ -46,7 +46,7 @@ def alone_is_who_follows_a_close(patch: Patch) -> None:
 
 
 def a_name_for_each_cycle(patch: Patch) -> None:
-    during(patch, stream.Stream, "_uploader", lambda s: setattr(s._archive.epoch.names, "_count", 0), lambda s: None)
+    during(patch, sender.Sender, "_uploader", lambda s: setattr(s._archive.epoch.names, "_count", 0), lambda s: None)
 
 
 def objects_are_named_by_their_content(patch: Patch) -> None:
@@ -132,13 +132,13 @@ def old_ones_have_one_name_for_all_tries(patch: Patch) -> None:
 
 
 def content_of_any_kept_checkpoint_is_named_again(patch: Patch) -> None:
-    real = stream.Stream._uploader
+    real = sender.Sender._uploader
 
-    def uploader(self: stream.Stream, meter: Any, files: Any) -> upload.Uploader:
+    def uploader(self: sender.Sender, meter: Any, files: Any) -> upload.Uploader:
         records = [file for checkpoint in self._archive.epoch.kept for file in checkpoint.files]
         return replace(real(self, meter, files), same_size=diff.by_size(records, files.values()))
 
-    patch.setattr(stream.Stream, "_uploader", uploader)
+    patch.setattr(sender.Sender, "_uploader", uploader)
 
 
 def a_copy_is_not_looked_at(patch: Patch) -> None:

@@ -21,7 +21,8 @@ from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Committed, Event, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.settings import Settings
+from osmo.checkpoint.stream import Stream
 from osmo.checkpoint.tree import Stat
 from osmo.clock import SystemClock
 from osmo.rundir import records

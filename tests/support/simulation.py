@@ -24,7 +24,8 @@ from osmo.checkpoint.events import Committed, Event
 from osmo.checkpoint.manifest import Checkpoint, FileRecord, Mark, Trigger, Writer
 from osmo.checkpoint.names import is_own
 from osmo.checkpoint.restore import Onlooker, restore
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.settings import Settings
+from osmo.checkpoint.stream import Stream
 from osmo.checkpoint.tree import Stat
 from osmo.errors import OsmoError, StoreError
 from osmo.spec.checkpoint import CheckpointEntry

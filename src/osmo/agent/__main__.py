@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 from osmo.agent.attempt import run
 from osmo.agent.config import TaskConfig
-from osmo.agent.loop import Events
+from osmo.agent.events import Events
 from osmo.agent.signals import queued
 from osmo.clock import SystemClock
 from osmo.rundir import records

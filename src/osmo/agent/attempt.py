@@ -5,8 +5,11 @@ from collections.abc import Mapping
 
 from osmo.agent import files
 from osmo.agent.child import Child, check_command
+from osmo.agent.conclusion import Cause
 from osmo.agent.config import TaskConfig
-from osmo.agent.loop import Attempt, Cause, Events, Patience
+from osmo.agent.deadline import Patience
+from osmo.agent.events import Events
+from osmo.agent.loop import Attempt
 from osmo.agent.output import Follower
 from osmo.agent.requests import Requests
 from osmo.agent.restore import NotStarted, bring_back

@@ -14,8 +14,10 @@ from queue import SimpleQueue
 
 from osmo.agent.child import KILLED
 from osmo.agent.config import Limits, streams_of
+from osmo.agent.deadline import Patience
+from osmo.agent.events import Events, ForCommand
 from osmo.agent.job import Job
-from osmo.agent.loop import Attempt, Events, ForCommand, Patience
+from osmo.agent.loop import Attempt
 from osmo.agent.requests import Requests
 from osmo.agent.restore import NotStarted, bring_back
 from osmo.agent.signals import queued

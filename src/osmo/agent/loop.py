@@ -2,22 +2,21 @@
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Protocol
 
 from osmo.agent.child import KILLED
+from osmo.agent.conclusion import Cause, Conclusion, by_hand, conclude, outcome, taken_over
+from osmo.agent.deadline import Deadline, Patience
+from osmo.agent.events import Durable, Event, Events, ForCommand
 from osmo.agent.requests import BY_SIGNAL, Answered, Requests
 from osmo.agent.saver import Last, Saver
 from osmo.agent.spot import Notice
 from osmo.agent.status import StatusBoard
-from osmo.checkpoint.manifest import Trigger, Writer
-from osmo.checkpoint.stream import Stream
+from osmo.checkpoint.manifest import Trigger
 from osmo.clock import Clock
 from osmo.logs.write import Log
 from osmo.rundir.requests import Request
-from osmo.states import PREEMPTED, STORE_FAILED, State
 
 _TICK_S = 0.2
 _DEAD_AFTER_KILL_S = 30.0
@@ -27,90 +26,6 @@ _TOLD_WITHIN_S = 1.0
 _WRITE_EVERY_S = 1.0
 _TERMINATED = 128 + signal.SIGTERM
 _RESTARTED = "the machine was restarted"
-
-
-class Cause(StrEnum):
-    """Why the attempt ends."""
-
-    ITSELF = "itself"
-    CANCELED = "canceled"
-    PREEMPTED = "preempted"
-
-
-@dataclass(frozen=True, slots=True)
-class Durable:
-    """A stream's last checkpoint is in the store."""
-
-    place: int
-
-
-@dataclass(frozen=True, slots=True)
-class ForCommand:
-    """A signal that came to us and is the command's: Ctrl-C."""
-
-    signum: signal.Signals
-
-
-Event = signal.Signals | Durable | Notice | Answered | ForCommand
-Events = SimpleQueue[Event]
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How an attempt ended. lost: what is not in the store and how to bring it there, empty if everything is."""
-
-    state: State
-    exit_code: int
-    message: str
-    lost: str = ""
-
-
-def conclude(cause: Cause, code: int, lost: str, why: str = "") -> Conclusion:
-    """code: the command's own. lost: what is not in the store and how to bring it there, empty if everything is. why:
-    the command ended so, if its code alone does not tell."""
-    also = f". {lost}" if lost else ""
-    if cause is Cause.CANCELED:
-        return Conclusion(State.FAILED_CANCELED, code, "canceled by the user" + also, lost)
-    if cause is Cause.PREEMPTED:
-        return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also, lost)
-    if code:
-        return Conclusion(State.FAILED, code, f"the command failed: {why or outcome(code)}" + also, lost)
-    if lost:
-        return Conclusion(State.FAILED, STORE_FAILED, lost, lost)
-    return Conclusion(State.COMPLETED, 0, "")
-
-
-_SIGNALS = {int(number) for number in signal.Signals}
-
-
-def outcome(code: int) -> str:
-    """`exit code 3`, `exit code 137 (SIGKILL)`."""
-    return f"exit code {code}" + (f" ({signal.Signals(code - 128).name})" if code - 128 in _SIGNALS else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """grace_s: between TERM and KILL; when the machine is taken away, for everything. final_timeout_s: how long nothing
-    may become durable at the end."""
-
-    grace_s: float
-    final_timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """How the time is used when the machine is about to be taken away: monotonic seconds.
-
-    The command has until `kill` to end, files are sent until `send`, their record is made until `end`.
-    """
-
-    kill: float
-    send: float
-    end: float
-
-    @classmethod
-    def of(cls, now: float, grace_s: float) -> "Deadline":
-        return cls(now + 0.6 * grace_s, now + 0.8 * grace_s, now + 0.9 * grace_s)
 
 
 class Command(Protocol):
@@ -302,8 +217,8 @@ class Attempt:
             if streams[place].durable:  # what follows a commit is still under way
                 self._board.final(place)
         self._let_them_close()
-        lost = [_by_hand(stream) for place, stream in enumerate(streams) if place in open_places and not stream.durable]
-        lost += [_taken_over(stream, by) for stream in streams if (by := stream.lost_to) is not None]
+        lost = [by_hand(stream) for place, stream in enumerate(streams) if place in open_places and not stream.durable]
+        lost += [taken_over(stream, by) for stream in streams if (by := stream.lost_to) is not None]
         if unsent := self._board.unsent():
             lost.append(
                 f"there was no time for {unsent} file{'' if unsent == 1 else 's'}; they are still on this machine"
@@ -341,14 +256,3 @@ class Attempt:
     def _ask(self, request: Request) -> None:
         for saver in self._savers:
             saver.ask(request)
-
-
-def _taken_over(stream: Stream, by: Writer) -> str:
-    return f"fenced by {by}: it writes the checkpoints in {stream.url} now; the files are still in {stream.path}"
-
-
-def _by_hand(stream: Stream) -> str:
-    return (
-        f"the last checkpoint of {stream.path} is not in {stream.url}; the files are still on this machine: "
-        f"upload them by hand with `{stream.upload_command}`"
-    )

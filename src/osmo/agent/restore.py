@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty
 
-from osmo.agent.loop import Events, ForCommand
+from osmo.agent.events import Events, ForCommand
 from osmo.agent.streams import Opened
 from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Begun, Event, NotRestored, RestoreFailed, Restoring

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from osmo.agent.config import Limits
-from osmo.agent.loop import Durable, Events
+from osmo.agent.events import Durable, Events
 from osmo.agent.requests import Answered
 from osmo.agent.saver import Saver
 from osmo.agent.say import Narrator
@@ -18,7 +18,8 @@ from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.events import Event
 from osmo.checkpoint.manifest import Writer
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.settings import Settings
+from osmo.checkpoint.stream import Stream
 from osmo.clock import Clock
 from osmo.errors import StoreError
 from osmo.logs.write import Log

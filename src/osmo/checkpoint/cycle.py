@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from osmo.checkpoint import diff
 from osmo.checkpoint.archive import Next
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.events import Committed, Unchanged
 from osmo.checkpoint.hold import Hold
 from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
-from osmo.checkpoint.tree import Scan, Stat, hindered, vanished, why
+from osmo.checkpoint.tree import ROOT, Scan, Stat, hindered, vanished, why
 from osmo.checkpoint.window import OutOfTime
 from osmo.errors import FileMoved, OpenForWriting, StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
@@ -59,6 +60,11 @@ class Cycle:
         """Nothing more is to be begun."""
         return self.makes_way or self.out_of_time()
 
+    def hindrance(self, path: str) -> StoreError | None:
+        """Why the folder at `path` could not be looked at as the last checkpoint needs it."""
+        what = self.scan.hindered or (self.scan.problems.get(ROOT) if not self.scan.exists else None)
+        return StoreError(f"{path}: {what}") if what else None
+
     def take_down(self, name: str, result: Saved | Exception, path: str) -> None:
         """What became of a file that was to be sent. path: where it is on this machine."""
         match result:
@@ -76,6 +82,19 @@ class Cycle:
                 self.problems[name] = str(result)
                 if self.last or self.trigger is Trigger.REQUEST or isinstance(result, Unavailable):
                     self.failed = result  # who asked for this checkpoint relies on it
+
+    def files(self, in_store: Mapping[str, Saved]) -> Mapping[str, Saved]:
+        """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
+        gone = diff.gone(self.scan.files, in_store, self.problems) if self.scan.exists else set()
+        old = self.moving | self.unsent
+        flagged = {
+            name: saved.deferred(name in old)
+            for name, saved in in_store.items()
+            if saved.record.deferred != (name in old) and name in self.due
+        }
+        if not gone and not flagged:
+            return in_store
+        return {name: flagged.get(name, saved) for name, saved in in_store.items() if name not in gone}
 
     def checkpoint(self, that: Next, path: str, folder: str, now: datetime) -> Checkpoint:
         """The record of what the cycle found."""

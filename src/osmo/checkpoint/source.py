@@ -24,6 +24,11 @@ class Source:
         return "" if self.tree.is_file else self.entries[0].prefix
 
     @property
+    def plain(self) -> str:
+        """The folder of the plain files, or the one plain file, relative to the url."""
+        return self.entries[0].basename if self.tree.is_file else self.prefix
+
+    @property
     def misnamed(self) -> bool:
         """It is one file, which is always taken, and its name is not what the regex asks for."""
         return self.tree.is_file and not self._takes(self.entries[0].basename)

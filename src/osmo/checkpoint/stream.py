@@ -1,11 +1,7 @@
 """One stream: all checkpoints that a task makes of one path at one url. Here one cycle reads like the manual."""
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from osmo.checkpoint import diff, key
 from osmo.checkpoint.archive import Archive, Earlier
@@ -14,45 +10,21 @@ from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Fenced, Place
 from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Holding, Looked, Restored, TakenOver
-from osmo.checkpoint.gate import SETTLE_S
 from osmo.checkpoint.hold import Hold
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.live import LiveNames
 from osmo.checkpoint.lookout import Lookout
 from osmo.checkpoint.manifest import Checkpoint, Trigger, Writer
-from osmo.checkpoint.meter import Flow, Meter
-from osmo.checkpoint.opener import Opener
-from osmo.checkpoint.pool import Outcome, Pool
+from osmo.checkpoint.meter import Meter
 from osmo.checkpoint.schedule import PAUSES_S
+from osmo.checkpoint.sender import Sender
+from osmo.checkpoint.settings import Settings
 from osmo.checkpoint.source import Source
-from osmo.checkpoint.throttle import Throttle
-from osmo.checkpoint.tree import ROOT, Scan, Stat
-from osmo.checkpoint.upload import Uploader
-from osmo.checkpoint.window import Window
+from osmo.checkpoint.tree import Scan, Stat
 from osmo.clock import Clock
 from osmo.errors import StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
-
-_AT_ONCE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a stream works.
-
-    settle_s: how long a file must look the same before it is read. at_once: files sent at a time. endpoint: of S3, if
-    it is not AWS's. name: of the stream, if it is not `<task>.<basename>`. shared: other tasks of the run have the same
-    plain files. scratch: a folder of ours for copies of databases. live: patterns of further live files.
-    """
-
-    settle_s: float = SETTLE_S
-    at_once: int = _AT_ONCE
-    endpoint: str = ""
-    name: str = ""
-    shared: bool = False
-    scratch: Path = Path(tempfile.gettempdir())
-    live: tuple[str, ...] = ()
 
 
 class Stream:
@@ -83,11 +55,10 @@ class Stream:
         self._writer = writer
         self._report = report
         self._clock = clock
-        self._budget = budget
         self._settings = settings
         self._source = Source(entries)
-        self._is_live = LiveNames(settings.live)
-        self._lookout = Lookout(self._source.tree, self._is_live, settings.settle_s, clock)
+        is_live = LiveNames(settings.live)
+        self._lookout = Lookout(self._source.tree, is_live, settings.settle_s, clock)
         prefix = "" if first.contents_only else key.escaped(first.basename)
         keep = max(entry.keep for entry in entries)
         place = Place(self.name, prefix, settings.shared, keep, settings.at_once)
@@ -95,9 +66,7 @@ class Stream:
         self._offered: Committed | None = None  # as it will be, if the record got through
         self._problems: Mapping[str, str] = {}  # of the last commit
         self._device: int | None = None  # that the root was on at the last commit
-        self._flow = Flow(clock)
-        self._throttle = Throttle(settings.at_once, clock)
-        self._window = Window(clock, lambda: self.deadline_s)
+        self._sender = Sender(self._source, self._archive, is_live, budget, settings, clock, lambda: self.deadline_s)
         self._never = threading.Event()
         self._last_made = False  # a try of the last cycle has committed already
         self._fenced: Fenced | None = None
@@ -107,7 +76,7 @@ class Stream:
     @property
     def flowed_at(self) -> float:
         """When bytes last got into the store, in the clock's monotonic seconds."""
-        return self._flow.at
+        return self._sender.flowed_at
 
     @property
     def lost_to(self) -> Writer | None:
@@ -223,15 +192,15 @@ class Stream:
         if this.last or this.at_rest:
             changed |= diff.unsure(this.due, self._inventory.all)
         if this.last:
-            this.failed = self._hindrance(this.scan)
-        self._upload(this, changed if this.last else self._ready(this, changed))
+            this.failed = this.hindrance(self.path)
+        self._sender.send(this, changed if this.last else self._ready(this, changed))
         while self._holds(this):
             self._look(this)
-            self._upload(this, self._ready(this, diff.changed(this.due, self._inventory.all)))
+            self._sender.send(this, self._ready(this, diff.changed(this.due, self._inventory.all)))
         if this.makes_way:
             return True
         this.meter.end(complete=not this.unsent)
-        saved = self._set(this)
+        saved = this.files(self._inventory.all)
         if is_new := self._is_new(this, saved):
             self._commit(this, saved)
         else:
@@ -246,11 +215,6 @@ class Stream:
             raise this.failed
         return bool(this.moving)
 
-    def _hindrance(self, scan: Scan) -> StoreError | None:
-        """Why the folder could not be looked at as the last checkpoint needs it."""
-        what = scan.hindered or (scan.problems.get(ROOT) if not scan.exists else None)
-        return StoreError(f"{self.path}: {what}") if what else None
-
     def _weigh(self, scan: Scan) -> None:
         """What a walk means, given what was there before."""
         self._inventory.forget(scan.doubles)  # from now on another's bytes lie at their keys
@@ -261,12 +225,7 @@ class Stream:
         """What is in the store now, by key."""
         if not self._inventory.all:
             return {}
-        return self._archive.etags(self._plain, is_file=self._source.tree.is_file)
-
-    @property
-    def _plain(self) -> str:
-        """The folder of the plain files, or the one plain file."""
-        return self.entries[0].basename if self._source.tree.is_file else self._source.prefix
+        return self._archive.etags(self._source.plain, is_file=self._source.tree.is_file)
 
     def _ready(self, this: Cycle, changed: dict[str, Stat]) -> Mapping[str, Stat]:
         """Those of the changed files that may be read. The others are `moving`."""
@@ -284,61 +243,6 @@ class Stream:
             return False
         self._report(Holding(tuple(sorted(held)), this.hold.left_s(self._clock.monotonic())))
         return self._lookout.wait(held, this.moving, this.hold, lambda: this.makes_way or self._is_urgent())
-
-    def _upload(self, this: Cycle, files: Mapping[str, Stat]) -> None:
-        """Send them, end markers last. Raises the first StoreError that no other file would escape."""
-        if not files:
-            return
-        look = partial(self._archive.look_around, self._plain, is_file=self._source.tree.is_file)
-        self._archive.epoch.names.look = look
-        this.meter.expect(sum(stat.size for stat in files.values()))
-        pool = Pool(self._uploader(this, files), self._clock, self._settings.at_once, self._throttle, this)
-        outcomes: list[Outcome] = []
-        try:
-            this.unsent |= pool.send(files, self._inventory.all, outcomes.append)
-        finally:  # whatever happens, what is in the store is not sent again
-            if any(outcome.doubtful for outcome in outcomes):
-                self._doubt()
-            self._inventory.sent({each.name: each.result for each in outcomes if isinstance(each.result, Saved)})
-        for outcome in outcomes:
-            if outcome.fatal is not None:
-                raise outcome.fatal
-            this.take_down(outcome.name, outcome.result, self._source.tree.path(outcome.name))
-
-    def _uploader(self, this: Cycle, files: Mapping[str, Stat]) -> Uploader:
-        epoch = self._archive.epoch
-        known = (saved.record for saved in self._inventory.committed.values())  # the base's, but for what is lost
-        scratch = self._settings.scratch
-        return Uploader(
-            self._archive.store,
-            Opener(self._source.tree, scratch, self._is_live, this.scan.databases, this.unsettled, this.at_rest),
-            self._source.prefix,
-            self._budget,
-            this.meter,
-            self._flow,
-            self._window,
-            epoch.names,
-            epoch.next_mark.number,
-            diff.by_size(known, files.values()),
-            self._doubt,
-        )
-
-    def _doubt(self) -> None:
-        self._archive.epoch.clear = False
-
-    def _set(self, this: Cycle) -> Mapping[str, Saved]:
-        """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
-        in_store = self._inventory.all
-        gone = diff.gone(this.scan.files, in_store, this.problems) if this.scan.exists else set()
-        old = this.moving | this.unsent
-        flagged = {
-            name: saved.deferred(name in old)
-            for name, saved in in_store.items()
-            if saved.record.deferred != (name in old) and name in this.due
-        }
-        if not gone and not flagged:
-            return in_store
-        return {name: flagged.get(name, saved) for name, saved in in_store.items() if name not in gone}
 
     def _is_new(self, this: Cycle, saved: Mapping[str, Saved]) -> bool:
         """Whether there is anything to commit."""
@@ -373,7 +277,7 @@ class Stream:
 
     def _follow(self, this: Cycle) -> None:
         """The plain files: now, or, if time may run out, later. In the last cycle a few times over."""
-        resend = self._uploader(this, {}).resend
+        resend = self._sender.resend(this)
         error = None
         for pause_s in (*PAUSES_S, None) if this.last else (None,):
             if self._is_urgent():

@@ -6,14 +6,15 @@ from queue import SimpleQueue
 
 import pytest
 
-from osmo.agent.loop import Events, ForCommand
+from osmo.agent.events import Events, ForCommand
 from osmo.agent.restore import NotStarted, bring_back, is_occupied, wanted
 from osmo.agent.streams import Opened
 from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Event, NotRestored, Progressed, Restored, RestoreFailed, Restoring
 from osmo.checkpoint.manifest import Trigger, Writer
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.settings import Settings
+from osmo.checkpoint.stream import Stream
 from osmo.errors import AccessDenied, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store

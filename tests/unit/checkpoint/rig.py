@@ -11,7 +11,8 @@ from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Committed, Event, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import Trigger, Writer
-from osmo.checkpoint.stream import Settings, Stream
+from osmo.checkpoint.settings import Settings
+from osmo.checkpoint.stream import Stream
 from osmo.errors import StoreError
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store

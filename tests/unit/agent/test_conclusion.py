@@ -1,6 +1,6 @@
 import pytest
 
-from osmo.agent.loop import Cause, conclude
+from osmo.agent.conclusion import Cause, conclude
 from osmo.states import State
 
 LOST = "the last checkpoint is not in the store"
