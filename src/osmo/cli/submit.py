@@ -8,12 +8,13 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from osmo.agent.config import FileSpec, Limits, TaskConfig
 from osmo.cli import launch, watch
 from osmo.cli.before import ask_stores, limits, warn
+from osmo.cli.not_yet import refuse_what_does_not_run_yet
 from osmo.cli.output import print_json
 from osmo.cli.settings import Settings, environment, load
 from osmo.cli.view import RunView, live, view
@@ -27,8 +28,8 @@ from osmo.spec import place
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
-from osmo.spec.tokens import resolve
-from osmo.spec.workflow import Task
+from osmo.spec.task import Task
+from osmo.spec.tokens import resolve, values
 
 FORMAT = 1
 
@@ -58,6 +59,7 @@ def submit(args: argparse.Namespace) -> int:
     home = Home(settings.home)
     where = _place(settings)
     checked = _overridden(check(Path(args.file), where), args)
+    refuse_what_does_not_run_yet(Path(args.file), checked.workflow)
     warn(*checked.warnings)
     home.prepare()
     plan = _Plan(home, where, checked, limits(settings))
@@ -80,11 +82,13 @@ def _overridden(checked: Checked, args: argparse.Namespace) -> Checked:
     """With what the command line says of all entries, so that a spec may stay one that OSMO takes."""
     given = {"keep": args.keep, "restore": args.restore or None}
     changes = {name: value for name, value in given.items() if value is not None}
-    tasks = tuple(
-        task.model_copy(update={"checkpoint": tuple(entry.model_copy(update=changes) for entry in task.checkpoint)})
-        for task in checked.workflow.tasks
-    )
-    return replace(checked, workflow=checked.workflow.model_copy(update={"tasks": tasks}))
+
+    def change(task: Task) -> Task:
+        return task.model_copy(
+            update={"checkpoint": tuple(each.model_copy(update=changes) for each in task.checkpoint)}
+        )
+
+    return replace(checked, workflow=checked.workflow.change_tasks(change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class _Plan:
     where: Place
     checked: Checked
     limits: Limits
+    identity: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def example(self) -> dict[str, Task]:
@@ -161,20 +166,20 @@ class _Plan:
 
     def _write(self, run: RunDir, spec: Path) -> None:
         """`run.json` is written last: before it, there is no run."""
-        identity = str(uuid.uuid4())
         records.write(run.environment, dict(self.where.environ))
         with open(run.spec, "x", encoding="utf-8", opener=_private) as file:
             file.write(self.checked.text)
         files, shared = self._files(run), self._shared()
         for task in self._tasks:
-            self._write_task(task, run, identity, files[task.name], shared[task.name])
+            self._write_task(task, run, files[task.name], shared[task.name])
         records.write(
             run.run,
             {
                 "format": FORMAT,
                 "id": run.id,
                 "name": self.checked.workflow.name,
-                "uuid": identity,
+                "uuid": self.identity,
+                "labels": dict(self.checked.workflow.labels),
                 "submitted": SystemClock().now().isoformat(),
                 "host": host(),
                 "boot": boot(),
@@ -184,16 +189,14 @@ class _Plan:
             },
         )
 
-    def _write_task(
-        self, raw: Task, run: RunDir, identity: str, files: tuple[FileSpec, ...], shared: list[bool]
-    ) -> None:
+    def _write_task(self, raw: Task, run: RunDir, files: tuple[FileSpec, ...], shared: list[bool]) -> None:
         task = self._resolved(raw, run)
         attempt = run.attempt(task.name, 0)
         for folder in (*reversed(attempt.path.relative_to(run.path).parents), attempt.path, attempt.data):
             (run.path / folder).mkdir(mode=0o700, exist_ok=True)
         config = TaskConfig(
             run_id=run.id,
-            run=identity,
+            run=self.identity,
             task=task.name,
             attempt=0,
             command=(*task.command, *task.args),
@@ -240,7 +243,18 @@ class _Plan:
             return False
 
     def _resolved(self, task: Task, run: RunDir) -> Task:
-        return resolve(task, {"output": str(run.attempt(task.name, 0).data), "workflow_id": run.id})
+        group = self.checked.workflow.group_of(task.name)
+        return resolve(
+            task,
+            values(
+                task,
+                output=str(run.attempt(task.name, 0).data),
+                inputs=[str(run.attempt(task.name, 0).path / f"input-{number}") for number in range(len(task.inputs))],
+                hosts={mate.name: "localhost" for mate in group.tasks},
+                workflow_id=run.id,
+                uuid=self.identity,
+            ),
+        )
 
 
 def _taken(owner: RunView, what: str) -> UsageError:

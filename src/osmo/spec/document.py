@@ -79,8 +79,8 @@ class Document:
         node = self._values.get(where)
         return node.value if isinstance(node, yaml.ScalarNode) and node.style is None else None
 
-    def items(self, where: Field) -> list[tuple[Field, object]]:
-        """The items of the list at `where` with their fields; none if there is no list."""
+    def at(self, where: Field) -> object:
+        """The value at this field; None if there is none."""
         value = self.value
         for name in where:
             if isinstance(value, dict):
@@ -88,15 +88,22 @@ class Document:
             elif isinstance(value, list) and isinstance(name, int):
                 value = value[name]
             else:
-                return []
+                return None
+        return value
+
+    def items(self, where: Field) -> list[tuple[Field, object]]:
+        """The items of the list at `where` with their fields; none if there is no list."""
+        value = self.at(where)
         return [((*where, number), item) for number, item in enumerate(value)] if isinstance(value, list) else []
 
-    def strings(self) -> list[tuple[Field, str]]:
-        """Every text in the document that is a value, in no promised order."""
+    def strings(self, beneath: Field = ()) -> list[tuple[Field, str]]:
+        """Every text beneath a field that is a value, in no promised order."""
         return [
             (where, node.value)
             for where, node in self._values.items()
-            if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
+            if where[: len(beneath)] == beneath
+            and isinstance(node, yaml.ScalarNode)
+            and node.tag == "tag:yaml.org,2002:str"
         ]
 
 

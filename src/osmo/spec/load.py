@@ -7,15 +7,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from osmo.errors import SpecError
-from osmo.spec import rules, tokens, wording
-from osmo.spec import workflow as models
+from osmo.spec import graph, rules, tokens, wording, workflow
 from osmo.spec.document import Document, DocumentError, parse
+from osmo.spec.graph import GROUPS, TASKS
 from osmo.spec.misread import misread
 from osmo.spec.place import Place
 from osmo.spec.problem import Problem, one_line, shown
 from osmo.spec.salvage import salvage
 from osmo.spec.source import read
-from osmo.spec.workflow import TASKS, Workflow
+from osmo.spec.unapplied import unapplied
+from osmo.spec.workflow import Workflow
+from osmo.spec.written import SpecFile, WrittenWorkflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,21 @@ def _check(path: Path, text: str | None, place: Place | None) -> Checked:
     except DocumentError as error:
         where = "".join(f":{number}" for number in error.position or ())
         raise SpecError((one_line(f"{path}{where}: {error}"),)) from error
-    workflow, problems = _validated(document)
+    written, problems = _validated(document)
     saved = salvage(document, path.parent)
-    problems += [*saved.problems, *rules.duplicate_names(saved.names)]
-    warnings = list(misread(document))
+    problems += [*saved.problems, *graph.problems(saved.groups, document)]
+    warnings = [*misread(document), *unapplied(document)]
     if place is not None:
-        found = rules.findings(workflow.name if workflow else "workflow", saved.tasks, place)
+        found = rules.findings(written.name if written else "workflow", saved.tasks, place)
         problems += found.problems
         warnings += found.warnings
-    if workflow is None or problems:
+    if written is None or problems:
         raise SpecError(_lines(document, path, problems))
-    return Checked(saved.with_local_files(workflow), text, _lines(document, path, warnings))
+    made = saved.with_local_files(workflow.of(written), document)
+    return Checked(made, text, _lines(document, path, warnings))
 
 
-def _validated(document: Document) -> tuple[Workflow | None, list[Problem]]:
+def _validated(document: Document) -> tuple[WrittenWorkflow | None, list[Problem]]:
     """The workflow, or None, and what is wrong with values one by one."""
     problems = list(document.problems)
     for where, value in document.strings():
@@ -71,21 +74,37 @@ def _validated(document: Document) -> tuple[Workflow | None, list[Problem]]:
     if not isinstance(document.value, dict):
         text = f"a spec is a mapping that begins with `workflow:`, not {shown(document.value)}"
         return None, [*problems, Problem((), text)]
+    problems += _shape(document)
     try:
-        workflow = models.Document.model_validate(document.value).workflow
+        written = SpecFile.model_validate(document.value).workflow
     except ValidationError as error:
         return None, problems + _independent(problems, wording.problems(error))
-    if not workflow.tasks:
-        problems.append(Problem(TASKS, "needs at least one task"))
-    return workflow, problems
+    return written, problems
+
+
+def _shape(document: Document) -> Iterable[Problem]:
+    """A workflow has tasks or groups, and a group has tasks."""
+    found = document.at(("workflow",))
+    if not isinstance(found, dict):
+        return
+    tasks, groups = found.get("tasks"), found.get("groups")
+    if tasks is not None and groups is not None:
+        yield Problem(GROUPS, "is there besides tasks: a workflow has groups or tasks", at_key=True)
+    elif tasks is None and groups is None:
+        yield Problem(("workflow",), "needs tasks, or groups")
+    elif [] in (tasks, groups):
+        yield Problem(
+            TASKS if groups is None else GROUPS, f"needs at least one {'task' if groups is None else 'group'}"
+        )
+    for where, group in document.items(GROUPS):
+        if isinstance(group, dict) and group.get("tasks") == []:
+            yield Problem((*where, "tasks"), "needs at least one task")
 
 
 def _independent(known: list[Problem], problems: Iterable[Problem]) -> list[Problem]:
-    """Those that do not merely follow from others: a value that is wrong twice, tasks that are in `groups`."""
+    """Those that do not merely follow from others: a value that is wrong twice."""
     found = list(problems)
     explained = {problem.field for problem in known}
-    if any(problem.field == ("workflow", "groups") for problem in found):
-        explained.add(TASKS)
     return [problem for problem in found if problem.field not in explained]
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
+from osmo.spec import graph
 from osmo.spec.document import Document
 from osmo.spec.problem import Field, Problem, shown
-from osmo.spec.workflow import TASKS
 
 
 def misread(document: Document) -> Iterator[Problem]:
     """A warning for each such number that ends up as text, or as seconds. OSMO hands on the same: it is no error."""
-    for task_field, task in document.items(TASKS):
+    for task_field, task in graph.task_fields(document):
         if not isinstance(task, dict):
             continue
         for name in ("command", "args"):

@@ -9,7 +9,7 @@ from typing import Final
 from osmo.errors import SpecError
 from osmo.spec import url
 from osmo.spec.checkpoint import CheckpointEntry
-from osmo.spec.workflow import CheckpointSpec, File, Task
+from osmo.spec.task import CheckpointSpec, File, Task
 
 _VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)|(?=[{(]))")
 

@@ -13,8 +13,8 @@ from osmo.spec.place import Place, located
 from osmo.spec.place import entry as placed_entry
 from osmo.spec.problem import Field, Problem, shown
 from osmo.spec.regex import repeats_in_repeats
-from osmo.spec.tokens import substitute
-from osmo.spec.workflow import CheckpointSpec, File, canonical
+from osmo.spec.task import CheckpointSpec, File
+from osmo.spec.tokens import example, substitute
 
 SHORT_S: Final = 1.0
 
@@ -50,6 +50,10 @@ class _Task:
     tokens: Mapping[str, str]
     environment: Mapping[str, str]
 
+    def text(self, raw: str) -> str:
+        """With a value for each token; for inputs and hosts one is as good as another."""
+        return example(substitute(raw, self.tokens))
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
@@ -69,18 +73,6 @@ class _Entry:
     number: int
     field: Field
     value: CheckpointEntry
-
-
-def duplicate_names(names: Mapping[Field, str]) -> Iterator[Problem]:
-    """OSMO takes `a_b` and `A-B` for the same name."""
-    first: dict[str, str] = {}
-    for field, name in names.items():
-        if canonical(name) in first:
-            other = first[canonical(name)]
-            why = "" if other == name else f", which OSMO takes for the same as {shown(name)}"
-            yield Problem(field, f"another task is named {shown(other)}{why}")
-        else:
-            first[canonical(name)] = name
 
 
 def findings(
@@ -123,7 +115,7 @@ def _task(workflow: str, parts: Parts, place: Place) -> _Task:
     run = place.run_directory(f"{workflow}-1")
     output = f"{run}/tasks/{parts.name}/0/data"
     tokens = {"workflow_id": f"{workflow}-1", "output": output}
-    environment = {name: substitute(value, tokens) for name, value in parts.environment.items()}
+    environment = {name: example(substitute(value, tokens)) for name, value in parts.environment.items()}
     return _Task(parts, place, run, output, tokens, environment)
 
 
@@ -131,7 +123,7 @@ def _placed_files(task: _Task, found: Findings) -> Iterator[_File]:
     for number, file in task.parts.files.items():
         field = (*task.parts.field, "files", number)
         try:
-            path = located(substitute(file.path, task.tokens), task.environment, task.place)
+            path = located(task.text(file.path), task.environment, task.place)
         except ValueError as error:
             found.problems.append(Problem((*field, "path"), str(error)))
         else:
@@ -141,7 +133,7 @@ def _placed_files(task: _Task, found: Findings) -> Iterator[_File]:
 def _placed_entries(task: _Task, found: Findings) -> Iterator[_Entry]:
     for number, spec in task.parts.checkpoint.items():
         field = (*task.parts.field, "checkpoint", number)
-        changes = {name: substitute(getattr(spec, name), task.tokens) for name in ("path", "url", "regex")}
+        changes = {name: task.text(getattr(spec, name)) for name in ("path", "url", "regex")}
         try:
             entry = placed_entry(spec.model_copy(update=changes), task.environment, task.place)
         except ValueError as error:

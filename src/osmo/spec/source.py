@@ -6,7 +6,7 @@ from typing import Final
 
 from osmo.spec.document import DocumentError
 from osmo.spec.problem import shown
-from osmo.spec.workflow import File
+from osmo.spec.task import File
 
 LARGEST: Final = 10 * 1024 * 1024
 LARGEST_FILE: Final = 64 * 1024 * 1024

@@ -1,44 +1,72 @@
-"""The tokens that stand in a spec until a run exists: `{{output}}` and `{{workflow_id}}`."""
+"""The tokens that stand in a spec until a run exists: `{{output}}`, `{{input:0}}`, `{{host:task}}` …
+
+They are written with or without spaces inside the braces, and may stand anywhere in a task.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from osmo.spec.problem import shown
 
 if TYPE_CHECKING:  # the models check their own values with tokens in them
-    from osmo.spec.workflow import CheckpointSpec, File, Task
+    from osmo.spec.task import CheckpointSpec, File, Input, Output, Task
 
-NAMES: Final = ("output", "workflow_id")
-# What OSMO has for them, and a shape as good as any: for checks that need a value before there is a run.
-EXAMPLE: Final = {"output": "/osmo/data/output", "workflow_id": "workflow-1"}
+PLAIN: Final = ("output", "workflow_id", "uuid")
+KNOWN: Final = "{{output}}, {{input:...}}, {{host:...}}, {{workflow_id}} and {{uuid}}"
 
-_TOKEN: Final = re.compile(rf"\{{\{{({'|'.join(NAMES)})\}}\}}")
+TOKEN: Final = re.compile(rf"\{{\{{[ \t]*({'|'.join(PLAIN)}|(?:input|host):[\w:-]+)[ \t]*\}}\}}", re.ASCII)
 _TEMPLATE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%|\{#", re.DOTALL)
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """`text` with each token replaced by its value. A value is not looked into again."""
-    return _TOKEN.sub(lambda token: values[token[1]], text)
+    """`text` with each token replaced by its value, known by what stands between the braces: `input:0`.
+
+    A value is not looked into again. A token without a value stays as it is.
+    """
+    return TOKEN.sub(lambda token: values.get(token[1], token[0]), text)
+
+
+def example(text: str) -> str:
+    """`text` with a value as good as any for each token: for checks that come before there is a run."""
+    return TOKEN.sub(lambda token: _EXAMPLES.get(token[1]) or _EXAMPLES[token[1].partition(":")[0]], text)
+
+
+def names(text: str) -> list[str]:
+    """The tokens in `text`: `["output", "input:0"]`."""
+    return TOKEN.findall(text)
+
+
+def values(
+    task: "Task", *, output: str, inputs: Sequence[str], hosts: Mapping[str, str], workflow_id: str, uuid: str
+) -> dict[str, str]:
+    """What each token of this task stands for.
+
+    inputs: a directory for each of the task's inputs, in their order. hosts: the host of each task of its group.
+    """
+    found = {"output": output, "workflow_id": workflow_id, "uuid": uuid}
+    for number, (source, directory) in enumerate(zip(task.inputs, inputs, strict=True)):
+        found[f"input:{number}"] = directory
+        for name in source.names:
+            found.setdefault(f"input:{name}", directory)
+    return found | {f"host:{name}": host for name, host in hosts.items()}
 
 
 def unsupported(text: str) -> str | None:
     """What is wrong with the first template in `text` that is not one of our tokens, or None."""
-    template = _TEMPLATE.search(_TOKEN.sub(lambda token: "\0" * len(token[0]), text))
+    template = _TEMPLATE.search(TOKEN.sub(lambda token: "\0" * len(token[0]), text))
     if template is None:
         return None
     line = text.count("\n", 0, template.start()) + 1
     where = f" (line {line} of the text)" if "\n" in text.rstrip("\n") else ""
-    if (name := template[0][2:-2].strip()) in NAMES:
-        return f"{shown(template[0])} is not supported yet: write {{{{{name}}}}} without spaces{where}"
-    return f"template {shown(template[0])} is not supported yet, only {{{{output}}}} and {{{{workflow_id}}}} are{where}"
+    return f"template {shown(template[0])} is not supported yet, only {KNOWN} are{where}"
 
 
 def resolve(task: "Task", values: Mapping[str, str]) -> "Task":
-    """The task with its tokens replaced; `values` has one for each of `NAMES`. Everything else stays as written.
+    """The task with its tokens replaced. Everything else stays as written.
 
-    What is replaced: image, command, args, values of the environment, paths and contents of files, and of a checkpoint
-    its path, url and regex.
+    What is replaced: image, command, args, values of the environment, paths and contents of files, urls and regexes of
+    inputs and outputs, and of a checkpoint its path, url and regex.
     """
 
     def text(raw: str) -> str:
@@ -51,6 +79,12 @@ def resolve(task: "Task", values: Mapping[str, str]) -> "Task":
     def checkpoint(raw: "CheckpointSpec") -> "CheckpointSpec":
         return raw.model_copy(update={"path": text(raw.path), "url": text(raw.url), "regex": text(raw.regex)})
 
+    def source(raw: "Input") -> "Input":
+        return raw.model_copy(update={"url": raw.url and text(raw.url), "regex": text(raw.regex)})
+
+    def destination(raw: "Output") -> "Output":
+        return raw.model_copy(update={"url": text(raw.url), "regex": text(raw.regex)})
+
     return task.model_copy(
         update={
             "image": task.image and text(task.image),
@@ -59,5 +93,17 @@ def resolve(task: "Task", values: Mapping[str, str]) -> "Task":
             "environment": {name: text(value) for name, value in task.environment.items()},
             "files": tuple(map(file, task.files)),
             "checkpoint": tuple(map(checkpoint, task.checkpoint)),
+            "inputs": tuple(map(source, task.inputs)),
+            "outputs": tuple(map(destination, task.outputs)),
         }
     )
+
+
+# What OSMO has for them.
+_EXAMPLES: Final = {
+    "output": "/osmo/data/output",
+    "input": "/osmo/data/input/0",
+    "host": "localhost",
+    "workflow_id": "workflow-1",
+    "uuid": "00000000000000000000000000000000",
+}

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from osmo.spec.problem import Field, Problem, kind, shown
-from osmo.spec.workflow import NOT_YET, CheckpointSpec, Document, File, Task, Workflow
+from osmo.spec.task import CheckpointSpec, File, Input, Kpi, Output, Task
+from osmo.spec.written import Resource, SpecFile, Timeout, Topology, WrittenGroup, WrittenWorkflow
 
 Reader = Callable[[ErrorDetails], str]
 
@@ -66,25 +67,35 @@ def _problem(error: ErrorDetails, start: Field) -> Problem:
 
 
 def unknown(model: type[BaseModel], name: str) -> str:
-    """Why a field is refused: one of OSMO's that is not supported yet, or one that does not exist."""
-    not_yet = NOT_YET[model.__name__]
-    if name in not_yet:
-        return f"{shown(name)} is not supported yet"
-    known = list(model.model_fields)
-    near = difflib.get_close_matches(name.lower(), [*known, *not_yet], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    """Why a field is refused that does not exist."""
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=1)
+    hint = next((f"did you mean {each!r}?" for each in known if near == [each.lower()]), f"known: {', '.join(known)}")
     return f"unknown field {shown(name)} ({hint})"
+
+
+_TASK: Final[dict[tuple[Any, ...], type[BaseModel]]] = {
+    (): Task,
+    ("files", int): File,
+    ("inputs", int): Input,
+    ("outputs", int): Output,
+    ("kpis", int): Kpi,
+    ("checkpoint", int): CheckpointSpec,
+}
+_MODELS: Final[dict[tuple[Any, ...], type[BaseModel]]] = {
+    (): SpecFile,
+    ("workflow",): WrittenWorkflow,
+    ("workflow", "timeout"): Timeout,
+    ("workflow", "groups", int): WrittenGroup,
+    **{("workflow", "groups", int, "tasks", int, *field): model for field, model in _TASK.items()},
+    **{("workflow", "tasks", int, *field): model for field, model in _TASK.items()},
+    ("checkpoint", int): CheckpointSpec,
+    (int,): CheckpointSpec,
+}
 
 
 def model_of(field: Field) -> type[BaseModel]:
     """Which model stands at a field of a spec, or of a list of checkpoints without a workflow."""
-    models: dict[tuple[Any, ...], type[BaseModel]] = {
-        (): Document,
-        ("workflow",): Workflow,
-        ("workflow", "tasks", int): Task,
-        ("workflow", "tasks", int, "files", int): File,
-        ("workflow", "tasks", int, "checkpoint", int): CheckpointSpec,
-        ("checkpoint", int): CheckpointSpec,
-        (int,): CheckpointSpec,
-    }
-    return models[tuple(int if isinstance(part, int) else part for part in field)]
+    if field[:2] == ("workflow", "resources"):
+        return Topology if "topology" in field[3:] else Resource
+    return _MODELS[tuple(int if isinstance(part, int) else part for part in field)]

@@ -64,13 +64,13 @@ def test_a_spec_from_its_file_to_entries(tmp_path: Path) -> None:
 
 def test_all_problems_are_said_at_once_and_in_file_order() -> None:
     text = """\
-        version: 2
+        version: 3
         workflow:
           name: w
           tasks:
           - name: train
             command: bash
-            lead: true
+            lead: maybe
             checkpoint:
             - path: /home
               url: gs://b
@@ -91,9 +91,9 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
             name: b
         """
     assert problems(text) == [
-        "train.yaml:1:1: version: 'version' is not supported yet",
+        "train.yaml:1:10: version: 3 is not a version of the spec (accepted: 2)",
         'train.yaml:6:14: workflow.tasks[0].command: must be a list, not text: ["bash", "-c", "..."]',
-        "train.yaml:7:5: workflow.tasks[0].lead: 'lead' is not supported yet",
+        "train.yaml:7:11: workflow.tasks[0].lead: must be true or false, not 'maybe'",
         (
             "train.yaml:10:12: workflow.tasks[0].checkpoint[0].url: gs:// is not supported yet (accepted: "
             "s3://bucket/path, file:///absolute/path)"
@@ -117,8 +117,8 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
             "below /home/me/.local/share/osmo"
         ),
         (
-            "train.yaml:20:15: workflow.tasks[1].command[0]: template '{{ x }}' is not supported yet, only {{output}} "
-            "and {{workflow_id}} are"
+            "train.yaml:20:15: workflow.tasks[1].command[0]: template '{{ x }}' is not supported yet, only {{output}}, "
+            "{{input:...}}, {{host:...}}, {{workflow_id}} and {{uuid}} are"
         ),
         "train.yaml:22:28: workflow.tasks[1].files[0].localpath: 'nowhere/f' does not exist",
         "train.yaml:23:27: workflow.tasks[1].files[1].contents: is not base64",
@@ -143,7 +143,24 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
         ("{}", "train.yaml:1:1: workflow: is required, and missing"),
         ("workflow:", "train.yaml:1:10: workflow: must be a mapping, not null"),
         ("workflow: {name: w, tasks: []}", "train.yaml:1:28: workflow.tasks: needs at least one task"),
-        ("workflow: {name: w, groups: []}", "train.yaml:1:21: workflow.groups: 'groups' is not supported yet"),
+        ("workflow: {name: w}", "train.yaml:1:11: workflow: needs tasks, or groups"),
+        ("workflow: {name: w, groups: []}", "train.yaml:1:29: workflow.groups: needs at least one group"),
+        (
+            "workflow: {name: w, groups: [{name: g, tasks: []}]}",
+            "train.yaml:1:47: workflow.groups[0].tasks: needs at least one task",
+        ),
+        (
+            "workflow: {name: w, tasks: [{name: a}], groups: [{name: g, tasks: [{name: b}]}]}",
+            "train.yaml:1:41: workflow.groups: is there besides tasks: a workflow has groups or tasks",
+        ),
+        (
+            "workflow: {name: w, tasks: [{name: a, inputs: [{task: b}]}]}",
+            "train.yaml:1:55: workflow.tasks[0].inputs[0].task: there is no task 'b' (known: a)",
+        ),
+        (
+            "workflow: {name: w, groups: [{name: g, tasks: [{name: a, kpi: []}]}]}",
+            "train.yaml:1:58: workflow.groups[0].tasks[0].kpi: unknown field 'kpi' (did you mean 'kpis'?)",
+        ),
         (
             "workflow: {name: w, tasks: [{name: yes}]}",
             "train.yaml:1:36: workflow.tasks[0].name: must be text, not true: put it in quotes",
@@ -156,7 +173,7 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
             "workflow: {name: w, tasks: [{name: a, checkpoint: [{path: /a, url: 's3://b', frequency: '{{f}}'}]}]}",
             (
                 "train.yaml:1:89: workflow.tasks[0].checkpoint[0].frequency: template '{{f}}' is not supported yet, "
-                "only {{output}} and {{workflow_id}} are"
+                "only {{output}}, {{input:...}}, {{host:...}}, {{workflow_id}} and {{uuid}} are"
             ),
         ),
     ],
@@ -166,12 +183,31 @@ def test_one_mistake_is_one_line(text: str, line: str) -> None:
     assert problems(text) == [line]
 
 
-def test_a_template_in_a_local_file_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "x.sh").write_text("echo\necho {{input:0}}\n")
+def test_a_local_file_is_no_template(tmp_path: Path) -> None:
+    (tmp_path / "x.sh").write_text("echo {{output}} {{ name }} {% raw {{input:7}}")
     spec = tmp_path / "s.yaml"
-    spec.write_text("workflow: {name: w, tasks: [{name: a, files: [{path: x, localpath: x.sh}]}]}")
-    with pytest.raises(SpecError, match=r"s.yaml:1:68: .*files\[0\].localpath: 'x.sh': template '{{input:0}}'.*line 2"):
-        load(spec)
+    spec.write_text("workflow: {name: w, groups: [{name: g, tasks: [{name: a, files: [{path: x, localpath: x.sh}]}]}]}")
+    [task] = load(spec).tasks
+    assert resolve(task, {"output": "/o"}).files[0].data == b"echo /o {{ name }} {% raw {{input:7}}"
+
+
+def test_what_only_a_cluster_applies_is_said_in_one_line() -> None:
+    text = """\
+        workflow:
+          name: w
+          pool: gpus
+          resources: {default: {platform: dgx}}
+          tasks:
+          - name: a
+            privileged: true
+            hostNetwork: false
+          - name: b
+            privileged: true
+            credentials: {c: /c}
+        """
+    assert check(Path("w.yaml"), PLACE, textwrap.dedent(text)).warnings == (
+        "w.yaml:3:3: workflow.pool: not applied on this machine: pool, platform, privileged, credentials",
+    )
 
 
 def test_what_depends_on_the_place_is_checked_with_one_only() -> None:

@@ -3,7 +3,7 @@ import pytest
 from osmo.errors import SpecError
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.place import Place, entries, files, located
-from osmo.spec.workflow import Task
+from osmo.spec.task import Task
 
 PLACE = Place({"HOME": "/home/me", "DATA": "/data", "EMPTY": "", "TILDE": "~/x"}, "/proj", "/home/me/osmo")
 

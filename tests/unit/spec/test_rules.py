@@ -5,8 +5,8 @@ import pytest
 
 from osmo.spec.document import parse
 from osmo.spec.place import Place
-from osmo.spec.problem import Field, Problem, field_name
-from osmo.spec.rules import Findings, duplicate_names, findings
+from osmo.spec.problem import Problem, field_name
+from osmo.spec.rules import Findings, findings
 from osmo.spec.salvage import salvage
 
 HOME = "/home/me/osmo"
@@ -200,11 +200,3 @@ def test_what_deserves_a_warning(tasks: str, warnings: list[str]) -> None:
     findings = found(tasks)
     assert findings.problems == []
     assert said(findings.warnings) == warnings
-
-
-def test_each_task_has_a_name_of_its_own() -> None:
-    names: dict[Field, str] = {("a",): "x", ("b",): "y_1", ("c",): "x", ("d",): "Y-1"}
-    assert list(duplicate_names(names)) == [
-        Problem(("c",), "another task is named 'x'"),
-        Problem(("d",), "another task is named 'y_1', which OSMO takes for the same as 'Y-1'"),
-    ]

@@ -5,7 +5,7 @@ import pytest
 
 from osmo.spec.document import DocumentError
 from osmo.spec.source import LARGEST, LARGEST_FILE, local_file, read
-from osmo.spec.workflow import File
+from osmo.spec.task import File
 
 
 def test_a_spec_is_utf_8_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:

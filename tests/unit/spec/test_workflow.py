@@ -1,87 +1,91 @@
+from pathlib import Path
+
 import pytest
-from pydantic import ValidationError
 
-from osmo.spec.workflow import File, Task, Workflow, canonical
+from osmo.spec.load import load
+from osmo.spec.workflow import Workflow
+
+SPEC = """\
+workflow:
+  name: w
+  pool: gpus
+  labels: {team: vision, example.com/run: "1"}
+  timeout: {exec_timeout: 2h, queue_timeout: 30}
+  resources: {big: {cpu: 8, gpu: "1", memory: 16Gi, storage: 1T}}
+  groups:
+  - name: make
+    tasks:
+    - {name: left, resource: big}
+  - name: both
+    barrier: false
+    ignoreNonleadStatus: false
+    tasks:
+    - {name: one, inputs: [{task: left}, {task: "old-1:left"}]}
+    - {name: two, lead: true, exitActions: {COMPLETE: 0, reschedule: "1-9,16"}}
+  - name: end
+    tasks:
+    - {name: last, inputs: [{task: two}, {url: "s3://b/x"}, {task: left}]}
+"""
 
 
-@pytest.mark.parametrize(
-    ("written", "text"),
-    [("x", "x"), (5, "5"), (1.5, "1.5"), (-1, "-1"), ("", "")],
-)
-def test_a_number_among_arguments_is_text(written: object, text: str) -> None:
-    task = Task.model_validate({"name": "a", "command": ["x", written], "args": [written]})
-    assert (task.command, task.args) == (("x", text), (text,))
+@pytest.fixture(scope="module")
+def workflow() -> Workflow:
+    return load(Path("w.yaml"), SPEC)
 
 
-@pytest.mark.parametrize(
-    ("written", "text"),
-    [("x", "x"), ("", ""), (5, "5"), (1.5, "1.5"), (True, "True"), (False, "False")],
-)
-def test_a_scalar_in_the_environment_is_text(written: object, text: str) -> None:
-    assert Task.model_validate({"name": "a", "environment": {"A": written}}).environment == {"A": text}
+def test_groups_know_which_groups_they_wait_for(workflow: Workflow) -> None:
+    assert {group.name: group.upstream for group in workflow.groups} == {
+        "make": (),
+        "both": ("make",),
+        "end": ("make", "both"),
+    }
 
 
-def test_a_task_needs_no_more_than_a_name() -> None:
-    task = Task.model_validate({"name": "a"})
-    assert (task.image, task.command, task.args, task.files, task.checkpoint) == (None, (), (), (), ())
-    assert dict(task.environment) == {}
+def test_each_group_has_a_lead(workflow: Workflow) -> None:
+    assert [group.lead.name for group in workflow.groups] == ["left", "two", "last"]
+    assert [task.lead for task in workflow.tasks] == [True, False, True, True]
 
 
-def test_an_entry_keeps_one_checkpoint_and_restores_on_retry() -> None:
-    entry = {"path": "/a", "url": "s3://b", "frequency": "1m"}
-    task = Task.model_validate({"name": "a", "checkpoint": [entry, {**entry, "keep": 3, "restore": False}]})
-    assert [(item.frequency, item.regex, item.keep, item.restore) for item in task.checkpoint] == [
-        (60.0, "", 1, "retry"),
-        (60.0, "", 3, False),
+def test_bare_tasks_are_groups_of_one() -> None:
+    text = "workflow: {name: w, tasks: [{name: a}, {name: b, lead: false, inputs: [{task: a}]}]}"
+    workflow = load(Path("w.yaml"), text)
+    assert [(group.name, group.lead.name, group.upstream) for group in workflow.groups] == [
+        ("a-group", "a", ()),
+        ("b-group", "b", ("a-group",)),
     ]
+    assert (workflow.exec_timeout_s, workflow.queue_timeout_s) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["a", "a1", "a-b_c", "A", "x" * 64])
-def test_a_name(name: str) -> None:
-    assert Workflow.model_validate({"name": name, "tasks": []}).name == name
+def test_what_holds_for_the_whole_workflow(workflow: Workflow) -> None:
+    assert (workflow.pool, workflow.exec_timeout_s, workflow.queue_timeout_s) == ("gpus", 7200.0, 30.0)
+    assert workflow.labels == {"team": "vision", "example.com/run": "1"}
+    both = workflow.group("both")
+    assert (both.barrier, both.ignore_nonlead_status) == (False, False)
+    make = workflow.group("make")
+    assert (make.barrier, make.ignore_nonlead_status) == (True, True)
 
 
-@pytest.mark.parametrize("name", ["", "1a", "-a", "a-", "a_", "a.b", "a b", "a\n", "ä", "x" * 65])
-def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ValidationError):
-        Workflow.model_validate({"name": name, "tasks": []})
+def test_tasks_and_their_resources_are_found_by_name(workflow: Workflow) -> None:
+    left = workflow.task("left")
+    asked = workflow.resource(left)
+    assert (asked.cpu, asked.gpu, asked.memory, asked.storage) == (8, 1, 16 * 1024**3, 1024**4)
+    assert workflow.resource(workflow.task("one")).cpu is None
+    assert workflow.group_of("two").name == "both"
+    with pytest.raises(KeyError):
+        workflow.task("nobody")
 
 
-def test_names_that_osmo_takes_for_the_same() -> None:
-    assert canonical("My_Task") == canonical("my-task")
+def test_exit_actions_are_ranges(workflow: Workflow) -> None:
+    assert dict(workflow.task("two").exit_actions) == {"COMPLETE": ((0, 0),), "RESCHEDULE": ((1, 9), (16, 16))}
 
 
-@pytest.mark.parametrize(
-    "path", ["/a", "a", "~/a", "$X/a", "{{output}}/a", "/osmo/data/output/a", "/osmosis/a", "/a/{{workflow_id}}"]
-)
-def test_where_a_file_may_be(path: str) -> None:
-    assert File.model_validate({"path": path, "contents": ""}).path == path
+def test_an_input_of_another_run(workflow: Workflow) -> None:
+    first, second = workflow.task("one").inputs
+    assert (first.run, first.source, first.names) == (None, "left", ("left",))
+    assert (second.run, second.source, second.names) == ("old-1", "left", ("old-1:left", "left"))
 
 
-@pytest.mark.parametrize(
-    ("fields", "data"),
-    [
-        ({"contents": ""}, b""),
-        ({"contents": "ä\n"}, b"\xc3\xa4\n"),
-        ({"contents": "AAE=", "base64": True}, b"\x00\x01"),
-        ({"contents": "AA\n  E=\n", "base64": True}, b"\x00\x01"),
-    ],
-)
-def test_what_a_file_holds(fields: dict[str, object], data: bytes) -> None:
-    assert File.model_validate({"path": "/a", **fields}).data == data
-
-
-@pytest.mark.parametrize("contents", ["###", "AAE", "ä"])
-def test_contents_that_are_not_base64(contents: str) -> None:
-    with pytest.raises(ValueError, match="is not base64"):
-        _ = File.model_validate({"path": "/a", "contents": contents, "base64": True}).data
-
-
-def test_a_spec_does_not_change() -> None:
-    with pytest.raises(ValidationError):
-        Task.model_validate({"name": "a"}).name = "b"
-
-
-def test_args_without_a_command_are_refused() -> None:
-    with pytest.raises(ValidationError, match="has args and no command"):
-        Task.model_validate({"name": "t", "args": ["x"]})
+def test_tasks_change_in_their_groups(workflow: Workflow) -> None:
+    changed = workflow.change_tasks(lambda task: task.model_copy(update={"image": "x"}))
+    assert {task.image for group in changed.groups for task in group.tasks} == {"x"}
+    assert [task.name for task in changed.tasks] == [task.name for task in workflow.tasks]
