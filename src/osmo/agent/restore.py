@@ -143,7 +143,7 @@ class _Wait:
     def _insist(self, one: Opened) -> str:
         """Until it is there, or there is nothing. Why it will not be, else empty."""
         stream = one.stream
-        if is_occupied(stream.entries[0].root, stream.name):
+        if is_occupied(stream.entries[0].local, stream.name):
             one.report(NotRestored(occupied=True))
             return ""
         schedule, furthest = Schedule(_RETRY_AT_LEAST_EVERY_S, self._clock.monotonic()), 0
@@ -182,13 +182,13 @@ class _Wait:
         """Raises StoreError, which may be over later, and RestoreError, which will not."""
         stream = one.stream
         if others := stream.others():
-            raise RestoreError(_listed(stream.name, others), hint=_choose(stream.url, stream.entries[0].root, others))
+            raise RestoreError(_listed(stream.name, others), hint=_choose(stream.url, stream.entries[0].local, others))
         base = stream.claim(restores=True)
         if base is None:
             one.report(NotRestored(occupied=False))
             return
         one.report(Restoring(base))
-        root = stream.entries[0].root
+        root = stream.entries[0].local
         meter = Meter(lambda event: _unless_begun(event, one.report), self._clock)
         meter.expect(sum(file.size for file in base.files))
         fetched: list[int] = []

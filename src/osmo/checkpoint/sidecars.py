@@ -50,7 +50,8 @@ def _fold_single(tree: Tree, scan: Scan) -> None:
     for name, stat in list(scan.files.items()):
         with suppress(OSError), tree.open(name) as descriptor:
             if sqlite.mode(descriptor) is Mode.WAL:
-                wal = Stat.of(os.stat(os.path.realpath(tree.root) + WAL))
+                with tree.beside(name) as (folder, part):
+                    wal = Stat.of(os.stat(part + WAL, dir_fd=folder))
                 scan.databases.add(name)
                 scan.files[name] = _together(stat, wal)
 

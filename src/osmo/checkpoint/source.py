@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from shlex import quote
 
 from osmo.checkpoint import key, sidecars
+from osmo.checkpoint.root import root_of
 from osmo.checkpoint.tree import ROOT, Scan, Stat, Tree
 from osmo.spec.checkpoint import CheckpointEntry, Matcher
 from osmo.store.keys import room
@@ -14,7 +15,7 @@ class Source:
 
     def __init__(self, entries: tuple[CheckpointEntry, ...]) -> None:
         self.entries = entries
-        self.tree = Tree(entries[0].root)
+        self.tree = Tree(root_of(entries[0].root, entries[0].seen, entries[0].real))
         self._room = room(entries[0].url)
         self._matchers = {entry: Matcher(entry.regex, entries[0].basename) for entry in entries}
 
@@ -62,7 +63,7 @@ class Source:
 
     def upload_command(self, endpoint: str) -> str:
         """What a person can type to bring the files to where they belong, without us. endpoint: of S3, if not AWS's."""
-        root, to = self.entries[0].root, f"{self.entries[0].url}/{self.prefix}"
+        root, to = self.entries[0].local, f"{self.entries[0].url}/{self.prefix}"
         if not to.startswith("file://"):
             where = f"--endpoint-url {quote(endpoint)} " if endpoint else ""
             return f"aws s3 cp {where}{'' if self.tree.is_file else '--recursive '}{quote(root)} {quote(to)}"

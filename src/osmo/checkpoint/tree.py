@@ -1,24 +1,21 @@
-"""The folder or file that an entry names, and the files beneath it, opened without ever leaving it.
-
-Names are opened component by component, so that neither a link nor a folder that is swapped for a link while we look
-leads out. The root itself is what the user wrote, and may be a link to anywhere.
-"""
+"""The folder or file that an entry names, and the files beneath it, opened without ever leaving it."""
 
 import errno
 import os
 import stat
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from osmo.checkpoint.descent import FOLDER, resolved
+from osmo.checkpoint.root import Here, Root
 
 ROOT = "."  # the root's own name among the problems
 UNFINISHED = (".osmo-restore.", ".osmo-part.")
 """How names begin that osmo alone gives: what a restore, or a store that is a folder, has not finished. No data."""
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = FOLDER | os.O_NOFOLLOW
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_MOST_LINKS = 40
 _DEEPEST = 200  # each level holds a descriptor open while its folder is walked
 
 
@@ -59,10 +56,6 @@ class Scan:
     hindered: str = ""
 
 
-class LeadsOut(OSError):
-    """A link points to something outside the root."""
-
-
 class Tree:
     """The regular files beneath one root, or the one file that the root is.
 
@@ -71,17 +64,20 @@ class Tree:
     regular files and folders are ever opened: opening a named pipe would wake its writer.
     """
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, root: Root | str) -> None:
+        self._root = Here(root) if isinstance(root, str) else root
 
     @property
     def is_file(self) -> bool:
         """The root is one file (or was never there: then False)."""
-        return os.path.isfile(self.root)
+        try:
+            return stat.S_ISREG(self._root.stat().st_mode)
+        except (OSError, ValueError):
+            return False
 
     def path(self, name: str) -> str:
-        """The local path of a name that `scan` gave."""
-        return self.root if self.is_file else os.path.join(self.root, name)
+        """The path, as the task sees it, of a name that `scan` gave."""
+        return self._root.path if self.is_file else os.path.join(self._root.path, name)
 
     def scan(self, takes: Callable[[str], bool] | None = None) -> Scan:
         """One walk over everything. Never raises for what it finds; a root that is not there gives no files.
@@ -90,12 +86,12 @@ class Tree:
         """
         scan = Scan()
         try:
-            found = os.stat(self.root)
+            found = self._root.stat()
             scan.device = found.st_dev
             if stat.S_ISREG(found.st_mode):
-                scan.files[os.path.basename(self.root)] = Stat.of(found)
+                scan.files[os.path.basename(self._root.path)] = Stat.of(found)
             elif stat.S_ISDIR(found.st_mode):
-                descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                descriptor = self._root.open(FOLDER)
                 _Walk(self, scan, takes).folder(descriptor, "", ())
             else:
                 scan.problems[ROOT] = _kind(found.st_mode)
@@ -107,7 +103,7 @@ class Tree:
     @contextmanager
     def open(self, name: str) -> Iterator[int]:
         """A descriptor for reading the regular file `name`. Raises OSError, LeadsOut among them."""
-        descriptor = os.open(self.root, READ_FILE & ~os.O_NOFOLLOW) if self.is_file else self._open(name)
+        descriptor = self._root.open(READ_FILE & ~os.O_NOFOLLOW) if self.is_file else self._open(name)
         try:
             _check_regular(os.fstat(descriptor), name)
             yield descriptor
@@ -121,18 +117,14 @@ class Tree:
             with self.resolved(name) as (within, part, _):
                 yield within, part
             return
-        folder, part = os.path.split(os.path.realpath(self.root))
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            yield descriptor, part
-        finally:
-            os.close(descriptor)
+        with self._root.beside() as found:
+            yield found
 
     def stat(self, name: str) -> Stat | None:
         """The file as it is now, whether it may be read or not; None if it is no regular file any more."""
         try:
             if self.is_file:
-                return Stat.of(os.stat(self.root))
+                return Stat.of(self._root.stat())
             with self.resolved(name) as (_, _, found):
                 return Stat.of(found) if stat.S_ISREG(found.st_mode) else None
         except OSError:
@@ -143,44 +135,12 @@ class Tree:
             _check_regular(found, name)
             return os.open(part, READ_FILE, dir_fd=within)
 
-    @contextmanager
-    def resolved(self, name: str) -> Iterator[tuple[int, str, os.stat_result]]:
+    def resolved(self, name: str) -> AbstractContextManager[tuple[int, str, os.stat_result]]:
         """Where `name` leads to beneath the root: an open folder, a name in it that is no link, and its stat.
 
         Every link on the way is read and its target taken apart likewise. Raises OSError, LeadsOut among them.
         """
-        ahead = deque(name.split("/"))
-        links = 0
-        inside = _Descent(self.root)
-        try:
-            last, found = ".", os.fstat(inside.here)
-            while ahead:
-                part = ahead.popleft()
-                if part in ("", ".", ".."):
-                    inside.leave(part, name)
-                    last, found = ".", os.fstat(inside.here)
-                    continue
-                last, found = part, os.stat(part, dir_fd=inside.here, follow_symlinks=False)
-                if stat.S_ISLNK(found.st_mode):
-                    links += 1
-                    if links > _MOST_LINKS:
-                        raise OSError(errno.ELOOP, "a link that goes round in a circle", name)
-                    target = os.readlink(part, dir_fd=inside.here)
-                    if target.startswith("/"):
-                        target = self._beneath(target, name)
-                        inside.to_the_root()
-                    ahead.extendleft(reversed(target.split("/")))
-                elif ahead:
-                    inside.enter(part)
-            yield inside.here, last, found
-        finally:
-            inside.close()
-
-    def _beneath(self, target: str, name: str) -> str:
-        for root in (self.root, os.path.realpath(self.root)):
-            if target == root or target.startswith(root.rstrip("/") + "/"):
-                return target[len(root) :].lstrip("/") or "."
-        raise LeadsOut(errno.EXDEV, "a link that leads out of the folder", name)
+        return resolved(self._root.open(FOLDER), self._root.paths, name)
 
 
 class _Walk:
@@ -242,35 +202,6 @@ class _Walk:
             self._scan.files[name] = Stat.of(found)
         else:
             self._scan.problems[name] = _kind(found.st_mode)
-
-
-class _Descent:
-    """The folders from the root down to where a name has led so far, all open."""
-
-    def __init__(self, root: str) -> None:
-        self._open = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
-
-    @property
-    def here(self) -> int:
-        return self._open[-1]
-
-    def enter(self, part: str) -> None:
-        self._open.append(os.open(part, _DIRECTORY, dir_fd=self.here))
-
-    def leave(self, part: str, name: str) -> None:
-        """Go up for `..`; stay for `.` and nothing. Raises LeadsOut above the root."""
-        if part == "..":
-            if len(self._open) == 1:
-                raise LeadsOut(errno.EXDEV, "a link that leads out of the folder", name)
-            os.close(self._open.pop())
-
-    def to_the_root(self) -> None:
-        while len(self._open) > 1:
-            os.close(self._open.pop())
-
-    def close(self) -> None:
-        for descriptor in self._open:
-            os.close(descriptor)
 
 
 def _note(scan: Scan, name: str, error: OSError) -> None:

@@ -1,5 +1,6 @@
 """One entry of a task's `checkpoint:` list, as everything below the spec sees it: plain values, nothing to parse."""
 
+import posixpath
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,6 +19,8 @@ class CheckpointEntry:
     restore: whether the newest one is brought back before the command starts: `retry` (in every attempt but the first),
     True or False.
     shared: another task of the run has files at the same keys, or may have.
+    seen, real: what the task sees as the folder `seen` is the folder `real` on this machine, and no link there leads
+    out of it (a sandbox's); both empty if the task sees what we see.
     """
 
     path: str
@@ -27,6 +30,8 @@ class CheckpointEntry:
     keep: int = 1
     restore: Literal["retry"] | bool = "retry"
     shared: bool = False
+    seen: str = ""
+    real: str = ""
 
     def meets(self, other: "CheckpointEntry") -> bool:
         """Whether files of both may have the same key."""
@@ -41,6 +46,15 @@ class CheckpointEntry:
     def root(self) -> str:
         """The directory or file itself, without the `/*`."""
         return self.path.removesuffix("/*") or "/"
+
+    @property
+    def local(self) -> str:
+        """`root` as this machine has it."""
+        return (
+            posixpath.normpath(posixpath.join(self.real, posixpath.relpath(self.root, self.seen)))
+            if self.real
+            else self.root
+        )
 
     @property
     def basename(self) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from osmo.checkpoint.tree import LeadsOut, Scan, Stat, Tree
+from osmo.checkpoint.descent import LeadsOut
+from osmo.checkpoint.root import Within
+from osmo.checkpoint.tree import Scan, Stat, Tree
 from osmo.store.file import FileStore
 from osmo.store.url import parse
 from support.needs import missing
@@ -230,3 +232,46 @@ def test_a_walk_leaves_no_descriptor_open_whatever_it_meets(tmp_path: Path) -> N
         for name in ("d/e/a", "in/e/a", "round", "out", "loop", "pipe", "through", "nothing"):
             tree.stat(name)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def _private(tmp_path: Path, files: dict[str, Content], path: str) -> Tree:
+    """A folder that a task sees as its `/`, and the root at `path` there."""
+    return Tree(Within(path, "/", str(grow(tmp_path / "private", files))))
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        ({"tmp/ckpt/d/a": "x"}, "/tmp/ckpt"),
+        ({"tmp/real/d/a": "x", "tmp/ckpt": Link("real")}, "/tmp/ckpt"),
+        ({"tmp/real/d/a": "x", "tmp/ckpt": Link("/tmp/real")}, "/tmp/ckpt"),
+        ({"data/d/a": "x", "tmp": Link("/"), "ckpt": Link("/data")}, "/tmp/ckpt"),
+        ({"tmp/ckpt/other": "x", "tmp/ckpt/d/a": Link("/tmp/ckpt/other")}, "/tmp/ckpt"),
+    ],
+)
+def test_links_in_a_sandbox_lead_where_its_task_sees_them_lead(
+    tmp_path: Path, files: dict[str, Content], path: str
+) -> None:
+    tree = _private(tmp_path, files, path)
+    assert "d/a" in tree.scan().files
+    with tree.open("d/a") as descriptor:
+        assert os.read(descriptor, 9) == b"x"
+    assert tree.path("d/a") == "/tmp/ckpt/d/a"
+
+
+@pytest.mark.parametrize("to", ["/etc", "../../../../../../../../etc", "../../etc"])
+def test_a_link_in_a_sandbox_uploads_nothing_of_the_host(tmp_path: Path, to: str) -> None:
+    host = grow(tmp_path / "etc", {"passwd": "secret"})
+    assert _private(tmp_path, {"tmp/ckpt": Link(to)}, "/tmp/ckpt").scan().files == {}
+    for number, target in enumerate((f"{to}/passwd", str(host / "passwd"))):
+        tree = _private(tmp_path / str(number), {"tmp/ckpt/a": "", "tmp/ckpt/b": Link(target)}, "/tmp/ckpt")
+        assert sorted(tree.scan().files) == ["a"]
+
+
+def test_a_single_file_in_a_sandbox_is_read_there(tmp_path: Path) -> None:
+    tree = _private(tmp_path, {"tmp/model.pt": "x"}, "/tmp/model.pt")
+    assert (tree.is_file, list(tree.scan().files)) == (True, ["model.pt"])
+    with tree.open("model.pt") as descriptor, tree.beside("model.pt") as (folder, name):
+        assert (os.read(descriptor, 9), os.stat(name, dir_fd=folder).st_size) == (b"x", 1)
+    link = _private(tmp_path / "link", {"tmp/model.pt": Link("/etc/passwd")}, "/tmp/model.pt")
+    assert (link.is_file, link.scan().files, link.stat("model.pt")) == (False, {}, None)
