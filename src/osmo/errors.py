@@ -23,8 +23,8 @@ class UsageError(OsmoError):
 class SpecError(OsmoError):
     """A workflow spec does not say something that can be run. One line a problem, all problems at once."""
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(self, problems: tuple[str, ...], *, hint: str = "") -> None:
+        super().__init__("\n".join(problems), hint=hint)
         self.problems = problems
 
 

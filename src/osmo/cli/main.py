@@ -24,7 +24,7 @@ def run(argv: Sequence[str]) -> int:
         code = command(args)
         sys.stdout.flush()
     except SpecError as error:
-        _complain(*error.problems)
+        _complain(*error.problems, *([f"      {error.hint}"] if error.hint else []))
         return BAD_INPUT
     except OsmoError as error:
         _complain(f"osmo: {error}", *([f"      {error.hint}"] if error.hint else []))

@@ -56,6 +56,12 @@ def _starting(commands: Any) -> None:
     looking.add_argument(
         "--foreground", action="store_true", help="run it in this process: for Slurm scripts and containers"
     )
+    _template(submit)
+    submit.add_argument(
+        "--set-env", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+        help="a variable in every task's environment, before the spec's own",
+    )  # fmt: skip
+    submit.add_argument("--dry-run", action="store_true", help="print the spec with its variables set, run nothing")
     submit.add_argument("--restore", action="store_true", help="begin with the newest checkpoints, into empty paths")
     submit.add_argument("--restore-timeout", metavar="DURATION", help="wait so long for a store that is silent (30m)")
     submit.add_argument("--keep", type=_at_least_one, metavar="N", help="checkpoints that stay restorable (1)")
@@ -66,6 +72,7 @@ def _starting(commands: Any) -> None:
 
     validate = _command(commands, "validate", "submit", "validate", "say what is wrong with a spec, run nothing")
     validate.add_argument("file", metavar="FILE", help="the workflow spec (YAML)")
+    _template(validate)
     _formats(validate)
 
     checkpoint = _command(commands, "checkpoint", "request", "workflow_checkpoint", "make checkpoints of its tasks now")
@@ -77,6 +84,14 @@ def _starting(commands: Any) -> None:
     _run_ids(resume, "*")
     resume.add_argument("--all", action="store_true", help="all of this machine that are not over")
     _formats(resume)
+
+
+def _template(parser: argparse.ArgumentParser) -> None:
+    for option, text in (
+        ("--set", "variables of the spec's template: numbers, or text"),
+        ("--set-string", "the same, always text"),
+    ):
+        parser.add_argument(option, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=text)
 
 
 def _looking(commands: Any) -> None:
@@ -97,8 +112,9 @@ def _looking(commands: Any) -> None:
     check.add_argument("--max-age", required=True, metavar="AGE", help="how old it may be: 30m, 2h, 1d")
     _formats(check)
 
-    spec = _command(commands, "spec", "show", "spec", "print a workflow's spec as it was submitted")
+    spec = _command(commands, "spec", "show", "spec", "print a workflow's spec as it runs")
     _run_id(spec)
+    spec.add_argument("--template", action="store_true", help="as it was written, before its variables were set")
     _formats(spec)
 
     _listing(_command(commands, "list", "listing", "list_runs", "list the workflows of this machine"))

@@ -11,9 +11,9 @@ from osmo.rundir import records
 
 
 def spec(args: argparse.Namespace) -> int:
-    """The spec, byte for byte as it was submitted."""
+    """The spec as it runs, byte for byte; or as it was written."""
     run = home_of(load()).run(args.id)
-    text = run.spec.read_bytes()
+    text = (run.template if args.template and run.template.exists() else run.spec).read_bytes()
     if args.format == "json":
         file = (records.read(run.run) or {}).get("spec_file")
         print_json({"name": run.id, "spec_file": file, "spec": text.decode(errors="replace")})

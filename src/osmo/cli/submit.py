@@ -26,8 +26,11 @@ from osmo.rundir.identity import boot, host
 from osmo.rundir.paths import Home, RunDir
 from osmo.spec import place
 from osmo.spec.checkpoint import CheckpointEntry
+from osmo.spec.expansion import expanded
+from osmo.spec.given import given
 from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
+from osmo.spec.prepared import prepare
 from osmo.spec.task import Task
 from osmo.spec.tokens import resolve, values
 
@@ -37,7 +40,8 @@ FORMAT = 1
 def validate(args: argparse.Namespace) -> int:
     """Say what is wrong with a spec, or that nothing is."""
     try:
-        checked = check(Path(args.file), _place(load()))
+        spec = prepare(Path(args.file), given(args.set, args.set_string))
+        checked = check(spec, _place(load()))
     except SpecError as error:
         if args.format == "json":
             print_json({"valid": False, "problems": error.problems})
@@ -58,9 +62,14 @@ def submit(args: argparse.Namespace) -> int:
     settings.override("restore_timeout", args.restore_timeout, "--restore-timeout")
     home = Home(settings.home)
     where = _place(settings)
-    checked = _overridden(check(Path(args.file), where), args)
-    refuse_what_does_not_run_yet(Path(args.file), checked.workflow)
+    spec = prepare(Path(args.file), given(args.set, args.set_string, args.set_env))
+    if args.dry_run:
+        print(spec.text, end="" if spec.text.endswith("\n") else "\n", flush=True)
+    checked = _overridden(check(spec, where), args)
     warn(*checked.warnings)
+    if args.dry_run:
+        return 0
+    refuse_what_does_not_run_yet(Path(args.file), checked.workflow)
     home.prepare()
     plan = _Plan(home, where, checked, limits(settings))
     warn(*plan.refuse_what_others_write())
@@ -167,8 +176,9 @@ class _Plan:
     def _write(self, run: RunDir, spec: Path) -> None:
         """`run.json` is written last: before it, there is no run."""
         records.write(run.environment, dict(self.where.environ))
-        with open(run.spec, "x", encoding="utf-8", opener=_private) as file:
-            file.write(self.checked.text)
+        _keep(run.spec, self.checked.text)
+        if self.checked.template is not None:
+            _keep(run.template, self.checked.template)
         files, shared = self._files(run), self._shared()
         for task in self._tasks:
             self._write_task(task, run, files[task.name], shared[task.name])
@@ -244,17 +254,16 @@ class _Plan:
 
     def _resolved(self, task: Task, run: RunDir) -> Task:
         group = self.checked.workflow.group_of(task.name)
-        return resolve(
+        folder = run.attempt(task.name, 0)
+        known = values(
             task,
-            values(
-                task,
-                output=str(run.attempt(task.name, 0).data),
-                inputs=[str(run.attempt(task.name, 0).path / f"input-{number}") for number in range(len(task.inputs))],
-                hosts={mate.name: "localhost" for mate in group.tasks},
-                workflow_id=run.id,
-                uuid=self.identity,
-            ),
+            output=str(folder.data),
+            inputs=[str(folder.path / f"input-{number}") for number in range(len(task.inputs))],
+            hosts={mate.name: "localhost" for mate in group.tasks},
+            workflow_id=run.id,
+            uuid=self.identity,
         )
+        return expanded(resolve(task, known))
 
 
 def _taken(owner: RunView, what: str) -> UsageError:
@@ -277,6 +286,11 @@ def _one_at_a_time(home: Home) -> Iterator[None]:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _keep(path: Path, text: str) -> None:
+    with open(path, "x", encoding="utf-8", newline="", opener=_private) as file:
+        file.write(text)
 
 
 def _private(path: str, flags: int) -> int:

@@ -104,7 +104,13 @@ class RunDir:
 
     @property
     def spec(self) -> Path:
+        """As it was read: rendered, if it was a template."""
         return self.path / "spec.yaml"
+
+    @property
+    def template(self) -> Path:
+        """The spec as it was written; only if it was a template."""
+        return self.path / "template.yaml"
 
     @property
     def environment(self) -> Path:

@@ -21,7 +21,6 @@ _PLAIN_TAGS: Final[dict[type[yaml.Node], str]] = {
     yaml.SequenceNode: "tag:yaml.org,2002:seq",
 }
 _QUOTE_TOKENS: Final = 'not valid YAML: put a value that holds {{...}} in quotes, like "{{output}}/ckpt"'
-_TEMPLATES: Final = "a template ({% or {#) is not supported yet"
 # What a person can do about PyYAML's commonest complaints.
 _HINTS: Final = (
     ("'\\t' that cannot start", "a tab cannot indent a line: use spaces"),
@@ -269,7 +268,5 @@ def _invalid(text: str, error: yaml.MarkedYAMLError) -> DocumentError:
         return DocumentError("a second document begins here: a spec is one document", _position(mark))
     if "{{" in line:
         return DocumentError(_QUOTE_TOKENS, (mark.line + 1, line.index("{{") + 1))
-    if line.lstrip().startswith(("{%", "{#")):
-        return DocumentError(_TEMPLATES, _position(mark))
     hint = next((hint for part, hint in _HINTS if part in problem), problem)
     return DocumentError(f"not valid YAML: {hint}", _position(mark))

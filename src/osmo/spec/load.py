@@ -7,14 +7,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from osmo.errors import SpecError
-from osmo.spec import graph, rules, tokens, wording, workflow
+from osmo.spec import graph, rules, wording, workflow
 from osmo.spec.document import Document, DocumentError, parse
 from osmo.spec.graph import GROUPS, TASKS
 from osmo.spec.misread import misread
 from osmo.spec.place import Place
+from osmo.spec.prepared import Prepared, prepare
 from osmo.spec.problem import Problem, one_line, shown
 from osmo.spec.salvage import salvage
-from osmo.spec.source import read
+from osmo.spec.task import with_environment
 from osmo.spec.unapplied import unapplied
 from osmo.spec.workflow import Workflow
 from osmo.spec.written import SpecFile, WrittenWorkflow
@@ -22,11 +23,15 @@ from osmo.spec.written import SpecFile, WrittenWorkflow
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A workflow that can run, the text it was read from, and what its author should know, one line each."""
+    """A workflow that can run, the text it was read from, and what its author should know, one line each.
+
+    template: what the text was rendered from; None if it was none.
+    """
 
     workflow: Workflow
     text: str
     warnings: tuple[str, ...]
+    template: str | None = None
 
 
 def load(path: Path, text: str | None = None) -> Workflow:
@@ -36,23 +41,23 @@ def load(path: Path, text: str | None = None) -> Workflow:
     `localpath` names are read, beginning at the spec's directory, and are `contents` in the result. What depends on the
     place where tasks run is left to `check`.
     """
-    return _check(path, text, None).workflow
+    return _check(prepare(path, text=text), None).workflow
 
 
-def check(path: Path, place: Place, text: str | None = None) -> Checked:
+def check(spec: Prepared, place: Place) -> Checked:
     """The same, with all rules for tasks that will run in `place`. What it accepts, `osmo.spec.place` can place."""
-    return _check(path, text, place)
+    return _check(spec, place)
 
 
-def _check(path: Path, text: str | None, place: Place | None) -> Checked:
+def _check(spec: Prepared, place: Place | None) -> Checked:
+    path = spec.path
     try:
-        text = read(path) if text is None else text
-        document = parse(text)
+        document = parse(spec.text)
     except DocumentError as error:
         where = "".join(f":{number}" for number in error.position or ())
-        raise SpecError((one_line(f"{path}{where}: {error}"),)) from error
+        raise SpecError((one_line(f"{spec.name}{where}: {error}"),), hint=spec.hint) from error
     written, problems = _validated(document)
-    saved = salvage(document, path.parent)
+    saved = salvage(document, path.parent, spec.environment)
     problems += [*saved.problems, *graph.problems(saved.groups, document)]
     warnings = [*misread(document), *unapplied(document)]
     if place is not None:
@@ -60,17 +65,15 @@ def _check(path: Path, text: str | None, place: Place | None) -> Checked:
         problems += found.problems
         warnings += found.warnings
     if written is None or problems:
-        raise SpecError(_lines(document, path, problems))
+        raise SpecError(_lines(document, spec.name, problems), hint=spec.hint)
     made = saved.with_local_files(workflow.of(written), document)
-    return Checked(made, text, _lines(document, path, warnings))
+    made = made.change_tasks(lambda task: with_environment(task, spec.environment))
+    return Checked(made, spec.text, (*spec.warnings, *_lines(document, spec.name, warnings)), spec.template)
 
 
 def _validated(document: Document) -> tuple[WrittenWorkflow | None, list[Problem]]:
     """The workflow, or None, and what is wrong with values one by one."""
     problems = list(document.problems)
-    for where, value in document.strings():
-        if (text := tokens.unsupported(value)) is not None:
-            problems.append(Problem(where, text))
     if not isinstance(document.value, dict):
         text = f"a spec is a mapping that begins with `workflow:`, not {shown(document.value)}"
         return None, [*problems, Problem((), text)]
@@ -108,6 +111,6 @@ def _independent(known: list[Problem], problems: Iterable[Problem]) -> list[Prob
     return [problem for problem in found if problem.field not in explained]
 
 
-def _lines(document: Document, path: Path, problems: list[Problem]) -> tuple[str, ...]:
+def _lines(document: Document, name: str, problems: list[Problem]) -> tuple[str, ...]:
     ordered = sorted(problems, key=document.position)
-    return tuple(dict.fromkeys(document.line(str(path), problem) for problem in ordered))
+    return tuple(dict.fromkeys(document.line(name, problem) for problem in ordered))

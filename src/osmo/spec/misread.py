@@ -14,17 +14,18 @@ def misread(document: Document) -> Iterator[Problem]:
             continue
         for name in ("command", "args"):
             for field, value in document.items((*task_field, name)):
-                yield from _number(document, field, value)
+                yield from changed(document, field, value)
         environment = task.get("environment")
         if isinstance(environment, dict):
             for name, value in environment.items():
-                yield from _number(document, (*task_field, "environment", name), value)
+                yield from changed(document, (*task_field, "environment", name), value)
         for field, entry in document.items((*task_field, "checkpoint")):
             if isinstance(entry, dict):
-                yield from _number(document, (*field, "frequency"), entry.get("frequency"))
+                yield from changed(document, (*field, "frequency"), entry.get("frequency"))
 
 
-def _number(document: Document, field: Field, value: object) -> Iterator[Problem]:
+def changed(document: Document, field: Field, value: object) -> Iterator[Problem]:
+    """The warning, if the value at this field is such a number."""
     written = document.written(field)
     if written is None or isinstance(value, bool) or not isinstance(value, int | float):
         return

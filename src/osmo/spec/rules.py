@@ -9,6 +9,7 @@ from typing import Final
 
 from osmo.spec import url
 from osmo.spec.checkpoint import CheckpointEntry
+from osmo.spec.expansion import expand
 from osmo.spec.place import Place, located
 from osmo.spec.place import entry as placed_entry
 from osmo.spec.problem import Field, Problem, shown
@@ -115,7 +116,9 @@ def _task(workflow: str, parts: Parts, place: Place) -> _Task:
     run = place.run_directory(f"{workflow}-1")
     output = f"{run}/tasks/{parts.name}/0/data"
     tokens = {"workflow_id": f"{workflow}-1", "output": output}
-    environment = {name: example(substitute(value, tokens)) for name, value in parts.environment.items()}
+    environment: dict[str, str] = {}
+    for name, value in parts.environment.items():
+        environment[name] = expand(example(substitute(value, tokens)), environment)
     return _Task(parts, place, run, output, tokens, environment)
 
 

@@ -1,6 +1,6 @@
 """What of a spec is valid, whatever else is wrong with it: so that one mistake does not hide the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -44,8 +44,8 @@ class Salvage:
         return workflow.change_tasks(change)
 
 
-def salvage(document: Document, directory: Path) -> Salvage:
-    """The valid parts of a document; `localpath` begins at `directory`."""
+def salvage(document: Document, directory: Path, variables: Mapping[str, str]) -> Salvage:
+    """The valid parts of a document; `localpath` begins at `directory`. variables: more of them for every task."""
     saved = Salvage()
     for where, group in document.items(GROUPS):
         nodes = [_node(document, *item) for item in document.items((*where, "tasks"))]
@@ -60,7 +60,7 @@ def salvage(document: Document, directory: Path) -> Salvage:
             name = f"task-{len(saved.tasks)}"
         files = _files(saved, document, where, directory)
         try:
-            environment = _ENVIRONMENT.validate_python(task.get("environment", {}))
+            environment = {**_ENVIRONMENT.validate_python(task.get("environment", {})), **variables}
         except ValidationError:
             continue  # without it nobody can say where its paths lie
         checkpoint = _valid(document, (*where, "checkpoint"), CheckpointSpec.model_validate)

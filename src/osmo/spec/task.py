@@ -201,3 +201,8 @@ class Task(Model):
         if self.args and not self.command:
             raise ValueError("has args and no command to give them to")
         return self
+
+
+def with_environment(task: Task, more: Mapping[str, str]) -> Task:
+    """The task with more variables in its environment, which win over its own."""
+    return task.model_copy(update={"environment": {**task.environment, **more}}) if more else task

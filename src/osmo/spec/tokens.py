@@ -7,16 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from osmo.spec.problem import shown
-
 if TYPE_CHECKING:  # the models check their own values with tokens in them
     from osmo.spec.task import CheckpointSpec, File, Input, Output, Task
 
 PLAIN: Final = ("output", "workflow_id", "uuid")
-KNOWN: Final = "{{output}}, {{input:...}}, {{host:...}}, {{workflow_id}} and {{uuid}}"
 
 TOKEN: Final = re.compile(rf"\{{\{{[ \t]*({'|'.join(PLAIN)}|(?:input|host):[\w:-]+)[ \t]*\}}\}}", re.ASCII)
-_TEMPLATE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%|\{#", re.DOTALL)
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
@@ -50,16 +46,6 @@ def values(
         for name in source.names:
             found.setdefault(f"input:{name}", directory)
     return found | {f"host:{name}": host for name, host in hosts.items()}
-
-
-def unsupported(text: str) -> str | None:
-    """What is wrong with the first template in `text` that is not one of our tokens, or None."""
-    template = _TEMPLATE.search(TOKEN.sub(lambda token: "\0" * len(token[0]), text))
-    if template is None:
-        return None
-    line = text.count("\n", 0, template.start()) + 1
-    where = f" (line {line} of the text)" if "\n" in text.rstrip("\n") else ""
-    return f"template {shown(template[0])} is not supported yet, only {KNOWN} are{where}"
 
 
 def resolve(task: "Task", values: Mapping[str, str]) -> "Task":

@@ -44,7 +44,6 @@ def test_what_yaml_means(text: str, value: object) -> None:
         ("a: {{output}}/ckpt\n", (1, 4), 'in quotes, like "{{output}}/ckpt"'),
         ("a:\n- {{output}}/ckpt\n", (2, 3), 'in quotes, like "{{output}}/ckpt"'),
         ("a: {{output}}\n", (1, 4), 'in quotes, like "{{output}}/ckpt"'),
-        ("{% if x %}\na: 1\n", (1, 2), "a template ({% or {#) is not supported yet"),
         ("? [a]\n: b\n", (1, 3), "a key must be text, not a list or a mapping"),
         ("a: &x [*x]\n", (1, 4), "an alias cannot be part of what it stands for"),
         (BOMB, (10, 5), "the aliases in this value make it too large"),

@@ -11,7 +11,7 @@ from osmo.spec.salvage import salvage
 
 def found(text: str) -> list[str]:
     document = parse(f"workflow:\n{textwrap.indent(textwrap.dedent(text), '  ')}")
-    problems = graph.problems(salvage(document, Path("/nowhere")).groups, document)
+    problems = graph.problems(salvage(document, Path("/nowhere"), {}).groups, document)
     return [f"{field_name(problem.field).removeprefix('workflow.')}: {problem.text}" for problem in problems]
 
 

@@ -16,7 +16,7 @@ LINKS = {"/link": "/home", "/link/ckpt": "/home/ckpt"}
 
 def found(tasks: str) -> Findings:
     document = parse(f"workflow:\n  name: w\n  tasks:\n{textwrap.indent(textwrap.dedent(tasks), '  ')}")
-    return findings("w", salvage(document, Path("/nowhere")).tasks, PLACE, lambda path: LINKS.get(path, path))
+    return findings("w", salvage(document, Path("/nowhere"), {}).tasks, PLACE, lambda path: LINKS.get(path, path))
 
 
 def said(problems: list[Problem]) -> list[str]:

@@ -10,7 +10,6 @@ VALUES = {
     "input:my-task": "/in/1",
     "host:a": "127.0.0.1",
 }
-KNOWN = "only {{output}}, {{input:...}}, {{host:...}}, {{workflow_id}} and {{uuid}} are"
 
 
 @pytest.mark.parametrize(
@@ -33,26 +32,6 @@ def test_tokens_become_values(text: str, resolved: str) -> None:
 
 def test_a_value_is_not_looked_into_again() -> None:
     assert tokens.substitute("{{output}}", {"output": "{{workflow_id}}"}) == "{{workflow_id}}"
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", None),
-        ("{{output}}/{{workflow_id}}", None),
-        ("{output} } %} f'{x}'", None),
-        ("{{ output }} {{input:0}}", None),
-        ("{% if x %}", f"template '{{% if x %}}' is not supported yet, {KNOWN}"),
-        ("{# note #}", f"template '{{# note #}}' is not supported yet, {KNOWN}"),
-        ("{{", f"template '{{{{' is not supported yet, {KNOWN}"),
-        (
-            "one\n{{output}}\n{{x}}\n",
-            f"template '{{{{x}}}}' is not supported yet, {KNOWN} (line 3 of the text)",
-        ),
-    ],
-)
-def test_any_other_template_is_not_supported_yet(text: str, problem: str | None) -> None:
-    assert tokens.unsupported(text) == problem
 
 
 def test_every_string_of_a_task_is_resolved_and_nothing_else() -> None:
