@@ -158,7 +158,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} --path PATH --url URL --frequency DURATION [option ...] -- COMMAND [ARG ...]"
     entry = parser.add_argument_group("what to checkpoint, as in a spec's `checkpoint:`")
     entry.add_argument("--path", help="a folder, a file, or folder/*")
-    entry.add_argument("--url", help="where to: s3://bucket/path, file:///absolute/path")
+    entry.add_argument("--url", help="where to: s3://bucket/path, gs://…, azure://…, file:///absolute/path")
     entry.add_argument("--frequency", metavar="DURATION", help="how long to wait between two checkpoints: 30s, 10m")
     entry.add_argument("--regex", help="only files that it matches")
     entry.add_argument("--keep", metavar="N", help="how many checkpoints stay restorable (1)")

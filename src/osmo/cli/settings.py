@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from osmo.errors import UsageError
+from osmo.store.profiles import config_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,6 @@ class Settings:
 def load() -> Settings:
     """The settings of this process."""
     return Settings(os.environ, config_directory(os.environ) / "settings.toml")
-
-
-def config_directory(environ: Mapping[str, str]) -> Path:
-    """`$OSMO_CONFIG_FILE_DIR`, else the XDG place."""
-    if own := environ.get("OSMO_CONFIG_FILE_DIR"):
-        return Path(own)
-    return Path(environ.get("XDG_CONFIG_HOME") or _user_home(environ) / ".config") / "osmo"
 
 
 def _value(known: Known, environ: Mapping[str, str], written: Mapping[str, str], file: Path) -> Value:

@@ -26,10 +26,12 @@ from osmo.errors import (
     Unavailable,
     UnknownHost,
 )
+from osmo.store.hints import OF_CODE
 
-_STATUS = re.compile(r"(?:non-2xx status code: |status: )(\d{3})\b")
+_STATUS = re.compile(r"(?:non-2xx status code: |status: |\(code: )(\d{3})\b")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
 _REGION = re.compile(r"<Region>\s*([a-z0-9-]{2,32})\s*</Region>|expecting '([a-z0-9-]{2,32})'")
+_GRANT = re.compile(r'"error"\s*:\s*"([a-z_]{1,40})"')
 _OS_ERROR = re.compile(r"Os \{\s*code: (\d+)")
 _WORD = re.compile(r"[A-Za-z.]{1,64}")
 _NO_NAME = "the host name does not resolve"
@@ -38,18 +40,11 @@ _ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s?,)]*)\S*")
 _BUSY = {"SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "RequestTimeout", "InternalError", "NoSuchUpload",
          "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict"}  # fmt: skip
 _DENIED = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch",
-           "RequestTimeTooSkewed", "AccessDenied", "InvalidTokenId", "AuthFailure"}  # fmt: skip
+           "RequestTimeTooSkewed", "RequestExpired", "AccessDenied", "InvalidTokenId", "AuthFailure",
+           "InvalidAccessKey"}  # fmt: skip
+_NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "ContainerNotFound"}
 _OTHER_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraint"}
 
-_HINTS = {
-    "InvalidAccessKeyId": "The access key id is unknown there: correct it, or the endpoint.",
-    "SignatureDoesNotMatch": "The secret access key is not the one of this access key id.",
-    "RequestTimeTooSkewed": "This machine's clock is wrong: set it.",
-    "ExpiredToken": "The session token is too old: get new credentials.",
-    "InvalidToken": "The session token is not valid there: get new credentials.",
-    "TokenRefreshRequired": "The session token is too old: get new credentials.",
-    "InvalidBucketName": "Correct the bucket's name in the url.",
-}
 _FOREIGN = "Another program wrote it. Remove it, or use another folder of the bucket."
 
 
@@ -74,6 +69,9 @@ def read(text: str) -> Answer:
     status = int(_found(_STATUS, text) or 0)
     if "External AWS credential provider" in first:
         return Answer(no_credentials=True, reason="the credentials could not be renewed")
+    if "token request" in first and status in (400, 401, 403):
+        reason = f"the login was refused ({' '.join(filter(None, (str(status), _found(_GRANT, first))))})"
+        return Answer(status, _found(_GRANT, first), no_credentials=True, reason=reason)
     if "BareRedirect" in text or "redirect without LOCATION" in first:
         return Answer(301, "PermanentRedirect", region, reason="the bucket is in another region")
     if status or code:
@@ -137,18 +135,19 @@ def error_of(answer: Answer, subject: str, asked: Asked = Asked.PLAIN, *, source
     if answer.unknown_host:
         return UnknownHost(said)
     if answer.no_credentials:
-        return NoCredentials(said)
+        return NoCredentials(said, hint=OF_CODE.get(code, ""))
     if code in _OTHER_REGION or status == 301:
+        kept = " (of a stored credential: its region)" if source.startswith("credential ") else ""
         where = f"AWS_REGION={answer.region}" if answer.region else "AWS_REGION to the bucket's region"
-        return NoBucket(f"{subject}: {answer.reason}; no such bucket in this region", hint=f"Set {where}.")
+        return NoBucket(f"{subject}: {answer.reason}; no such bucket in this region", hint=f"Set {where}{kept}.")
     if code in _BUSY or answer.no_answer or status in (408, 409, 429) or (status >= 500 and status != 501):
         # 409 as well: two writers met, and which of them is there now only a read can tell.
         return Unavailable(said)
-    if code in ("NoSuchBucket", "InvalidBucketName"):
-        return NoBucket(said, hint=_HINTS.get(code, ""))
+    if code in _NO_BUCKET:
+        return NoBucket(said, hint=OF_CODE.get(code, ""))
     if code in _DENIED or status in (401, 403):
         by = f" (credentials: {source})" if source else ""
-        return AccessDenied(f"{said}{by}", hint=_HINTS.get(code, ""))
+        return AccessDenied(f"{said}{by}", hint=OF_CODE.get(code, ""))
     if status == 412:
         # A copy names what it copies: that is another object by now.
         kinds = {Asked.CREATE: AlreadyExists, Asked.COPY: Unavailable}
@@ -159,8 +158,9 @@ def error_of(answer: Answer, subject: str, asked: Asked = Asked.PLAIN, *, source
 
 
 @contextlib.contextmanager
-def our_errors(subject: str, asked: Asked = Asked.PLAIN, *, source: str = "") -> Iterator[None]:
-    """Every error of obstore's that leaves the block is one of ours."""
+def our_errors(subject: str, asked: Asked = Asked.PLAIN, taken: int = 412, *, source: str = "") -> Iterator[None]:
+    """Every error of obstore's that leaves the block is one of ours. taken: what a create-only write is answered if the
+    name is taken."""
     try:
         yield
     except InvalidPathError as error:
@@ -170,6 +170,8 @@ def our_errors(subject: str, asked: Asked = Asked.PLAIN, *, source: str = "") ->
         if "NotPartial" in str(error):
             raise NoRanges(f"{subject}: the server gives out no parts of objects") from error
         answer = read(str(error))
+        if asked is Asked.CREATE and answer.status == taken:
+            raise AlreadyExists(f"{subject}: {answer.reason}") from error
         raise error_of(answer, subject, asked, source=source) from error
 
 

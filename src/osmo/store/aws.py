@@ -6,13 +6,14 @@ Read here rather than by botocore, which costs 165 ms and 28 MiB and is needed f
 import configparser
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPErrorProcessor, Request, build_opener
 
 from osmo.errors import StoreError
+from osmo.store.options import PLAIN, Options
 from osmo.store.url import without_secrets
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -24,14 +25,16 @@ _REGION = re.compile(r"[A-Za-z0-9-]+")
 class Place:
     """How a bucket is reached.
 
-    endpoint: the address that requests go to, the bucket's name not in it, or in it for AWS itself. custom: it is
-    not AWS's own, so requests are path style. ca: a file of certificates to trust, or empty.
+    endpoint: the address that requests go to; the bucket's name is in its host for AWS itself, and where `virtual`.
+    custom: it is not the cloud's own. ca: a file of certificates to trust, or empty.
     """
 
     endpoint: str
     region: str
     custom: bool
     ca: str = ""
+    virtual: bool = False
+    options: Options = PLAIN
 
     @property
     def shown(self) -> str:
@@ -40,23 +43,30 @@ class Place:
 
     @property
     def virtual_hosted(self) -> bool:
-        return not self.custom and not urlsplit(self.endpoint).netloc.startswith("s3.")
+        return self.virtual or (not self.custom and not urlsplit(self.endpoint).netloc.startswith("s3."))
+
+    def with_bucket(self, bucket: str) -> "Place":
+        """The same with the bucket's name in the host."""
+        return replace(self, endpoint=self.endpoint.replace("://", f"://{bucket}.", 1), virtual=True)
 
     def without(self, bucket: str) -> str:
         """The endpoint without this bucket's name, for a client that puts it there itself."""
         return self.endpoint.replace(f"//{bucket}.", "//", 1) if self.virtual_hosted else self.endpoint
 
 
-def place_of(bucket: str, environ: Mapping[str, str]) -> Place:
-    """Endpoint and region of a bucket. Asks AWS for the region only if nothing names it and the endpoint is AWS's."""
+def place_of(bucket: str, environ: Mapping[str, str], *, endpoint: str = "", region: str = "") -> Place:
+    """Endpoint and region of a bucket. Asks AWS for the region only if nothing names it and the endpoint is AWS's.
+
+    endpoint, region: what is known better than the environment knows it, or empty.
+    """
     profile = read_profile(environ)
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or profile.get("region", "")
+    region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or profile.get("region", "")
     if region and not _REGION.fullmatch(region):
         raise StoreError(f"{region!r} is not a region's name", hint="Correct AWS_REGION, or the profile's region.")
-    endpoint = _custom_endpoint(environ, profile)
+    endpoint = endpoint or _custom_endpoint(environ, profile)
     ca = environ.get("AWS_CA_BUNDLE") or profile.get("ca_bundle", "")
     if endpoint:
-        return Place(_checked(endpoint), region or "us-east-1", custom=True, ca=ca)
+        return Place(checked_endpoint(endpoint), region or "us-east-1", custom=True, ca=ca)
     region = region or bucket_region(bucket) or "us-east-1"
     return Place(aws_endpoint(bucket, region), region, custom=False, ca=ca)
 
@@ -71,7 +81,7 @@ def bucket_region(bucket: str, *, address: str = AWS, timeout_s: float = 5.0) ->
     """The region that AWS says a bucket is in, asked without credentials; empty if it does not say."""
     request = Request(f"{address}/{quote(bucket)}", method="HEAD")  # noqa: S310  # ours: https
     try:
-        with build_opener(_NoRedirect).open(request, timeout=timeout_s) as response:
+        with build_opener(NoRedirect).open(request, timeout=timeout_s) as response:
             return response.headers.get("x-amz-bucket-region") or ""
     except HTTPError as error:
         return error.headers.get("x-amz-bucket-region") or ""
@@ -79,7 +89,7 @@ def bucket_region(bucket: str, *, address: str = AWS, timeout_s: float = 5.0) ->
         return ""
 
 
-class _NoRedirect(HTTPErrorProcessor):
+class NoRedirect(HTTPErrorProcessor):
     """Takes a redirect or a refusal as the answer: the header is on it."""
 
     def http_response(self, _request, response):  # type: ignore[no-untyped-def]  # urllib's own signature has no types
@@ -150,11 +160,12 @@ def _custom_endpoint(environ: Mapping[str, str], profile: Mapping[str, str]) -> 
     return next((each.strip() for each in written if each and each.strip()), "")
 
 
-def _checked(endpoint: str) -> str:
-    # obstore panics on an address without a scheme.
+def checked_endpoint(endpoint: str) -> str:
+    """The address of a server without a slash at its end. `StoreError` if it is none: obstore panics on one without a
+    scheme."""
     problem = StoreError(
-        f"the S3 endpoint {without_secrets(endpoint)!r} is not an http or https address",
-        hint="Write AWS_ENDPOINT_URL_S3 (or the profile's endpoint_url) as https://host[:port].",
+        f"the endpoint {without_secrets(endpoint)!r} is not an http or https address",
+        hint="Write AWS_ENDPOINT_URL_S3, endpoint_url or override_url as https://host[:port].",
     )
     try:
         parts = urlsplit(endpoint)

@@ -15,6 +15,7 @@ from osmo.errors import StoreError
 from osmo.store.aws import Place
 from osmo.store.clients import CONNECT_TIMEOUT, Purpose, timeout_s
 from osmo.store.credentials import Credentials, isolated_session
+from osmo.store.options import headers
 
 
 class Unloadable(StoreError):
@@ -61,8 +62,17 @@ class BotoClients:
             request_checksum_calculation="when_required",  # many servers refuse the newer headers
             response_checksum_validation="when_required",
         )
+        if place.options.anonymous:
+            from botocore import UNSIGNED
+
+            config.signature_version = UNSIGNED
         endpoint = place.without(self._bucket)
-        return self._session.create_client("s3", endpoint_url=endpoint, config=config, verify=_trusted(place))
+        client = self._session.create_client("s3", endpoint_url=endpoint, config=config, verify=_trusted(place))
+        client.meta.events.register("before-call.s3", self._add_headers)
+        return client
+
+    def _add_headers(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        params["headers"].update(headers(self._place.options, model.name))
 
 
 def _trusted(place: Place) -> str | bool:

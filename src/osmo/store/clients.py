@@ -8,16 +8,16 @@ import threading
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
 from osmo.errors import StoreError
 from osmo.store.aws import Place
-from osmo.store.credentials import Credentials
+from osmo.store.options import Options
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Config
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 _LEAST_S = 60
@@ -46,19 +46,24 @@ def timeout_s(size: int) -> int:
 
 
 class Clients:
-    """Makes clients when they are first needed. Safe to use from many threads."""
+    """Makes clients when they are first needed. Safe to use from many threads.
+
+    taken: what a create-only write is answered if the name is taken.
+    """
+
+    taken = 412
 
     def __init__(
-        self, bucket: str, prefix: str, place: Place, credentials: Credentials, *, at_most_s: float = math.inf
+        self, bucket: str, prefix: str, place: Place, credentials: Any, *, at_most_s: float = math.inf
     ) -> None:
         self._bucket, self._prefix = bucket, prefix
-        self._place, self._credentials = place, credentials
+        self._place, self.credentials = place, credentials
         self._at_most_s = at_most_s
         self._certificates = _certificates(place.ca)
         self._lock = threading.Lock()
-        self._made: dict[tuple[Purpose, float], S3Store] = {}
+        self._made: dict[tuple[Purpose, float], ObjectStore] = {}
 
-    def get(self, purpose: Purpose, size: int = 0) -> S3Store:
+    def get(self, purpose: Purpose, size: int = 0) -> "ObjectStore":
         """The client for requests with bodies of up to `size` bytes."""
         seconds = min(self._at_most_s, timeout_s(size))
         with self._lock:
@@ -72,7 +77,7 @@ class Clients:
         with self._lock:
             self._made.clear()
 
-    def _make(self, purpose: Purpose, seconds: float) -> S3Store:
+    def _make(self, purpose: Purpose, seconds: float) -> "ObjectStore":
         place = self._place
         options: ClientConfig = {
             "allow_http": place.endpoint.startswith("http://"),
@@ -81,6 +86,15 @@ class Clients:
         }
         if self._certificates:
             options["root_certificate"] = self._certificates
+        retries: RetryConfig = {
+            "max_retries": 0 if math.isfinite(self._at_most_s) else purpose.value,
+            "retry_timeout": timedelta(seconds=30 if purpose is Purpose.READ else 2 * seconds),
+        }
+        return self._client(options, retries)
+
+    def _client(self, options: "ClientConfig", retries: "RetryConfig") -> "ObjectStore":
+        """S3's; another cloud's in a class of its own."""
+        place = self._place
         # The endpoint twice: a variable of the process would else win over the one name or the other.
         config: S3Config = {
             "endpoint": place.endpoint,
@@ -89,18 +103,26 @@ class Clients:
             "virtual_hosted_style_request": place.virtual_hosted,
             "disable_bulk_delete": True,  # one DELETE: not every server has the other
         }
-        retries: RetryConfig = {
-            "max_retries": 0 if math.isfinite(self._at_most_s) else purpose.value,
-            "retry_timeout": timedelta(seconds=30 if purpose is Purpose.READ else 2 * seconds),
-        }
         return S3Store(
             self._bucket,
             prefix=self._prefix or None,
-            config=config,
+            config=config | _of(place.options),
             client_options=options,
             retry_config=retries,
-            credential_provider=self._credentials,
+            credential_provider=None if place.options.anonymous else self.credentials,
         )
+
+
+def _of(options: Options) -> "S3Config":
+    """Said whether wanted or not: a variable of the process would else say it."""
+    config: S3Config = {"skip_signature": options.anonymous, "request_payer": options.requester_pays}
+    if options.encryption:
+        config["server_side_encryption"] = options.encryption
+    if options.kms_key_id:
+        config["sse_kms_key_id"] = options.kms_key_id
+    if options.customer_key:
+        config["sse_customer_key_base64"] = options.customer_key
+    return config
 
 
 def _certificates(path: str) -> bytes:
@@ -110,4 +132,4 @@ def _certificates(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         said = f"{path}: the certificates cannot be read: {error.strerror}"
-        raise StoreError(said, hint="AWS_CA_BUNDLE names it.") from error
+        raise StoreError(said, hint="AWS_CA_BUNDLE, SSL_CERT_FILE or a credential's `ca` names it.") from error

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from osmo.clock import Clock, SystemClock
 from osmo.errors import AccessDenied, NoCredentials, StoreError, Unavailable
 from osmo.store import aws
+from osmo.store.options import options_of
+from osmo.store.profiles import NONE, profile_of, short
+from osmo.store.url import StoreUrl
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -26,9 +29,24 @@ _LIFE = timedelta(minutes=9)
 _ASKED = ("sts", "sso", "sso-oidc")
 
 _HINT = (
-    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws in AWS_PROFILE "
-    "(`aws configure` writes one)."
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile of ~/.aws in AWS_PROFILE "
+    "(`aws configure` writes one), or keep some with `osmo credential set`."
 )
+
+
+class Finding(Protocol):
+    """What every cloud's credentials have in common."""
+
+    source: str
+
+    def find(self) -> None:
+        """Look for them, unless they are found already. `NoCredentials` if there are none."""
+
+    def forget(self) -> None:
+        """Look anew next time."""
+
+    def failure(self) -> StoreError | None:
+        """Why the last request for obstore found nothing, once."""
 
 
 class Credentials:
@@ -41,8 +59,9 @@ class Credentials:
     in osmo's processes they are.
     """
 
-    def __init__(self, environ: Mapping[str, str], clock: Clock | None = None) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str], clock: Clock | None = None, *, url: StoreUrl | None = None) -> None:
+        """url: what they are for. What is kept for it wins over the environment; only `s3` has AWS's chain."""
+        self._environ, self._url = environ, url
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._frozen: Callable[[], S3Credential] | None = None
@@ -78,6 +97,14 @@ class Credentials:
             raise
 
     def _look(self) -> "Callable[[], S3Credential]":
+        kept = profile_of(self._url, self._environ) if self._url else NONE
+        if kept.keys:
+            self.source = kept.source
+            found = _credential(*kept.keys, kept["session_token"])
+            return lambda: found
+        if self._url is not None and options_of(kept, self._environ).anonymous:
+            self.source = "anonymous"
+            return lambda: _credential("anonymous", "anonymous", None)
         if _in_environment(self._environ):
             self.source = "environment (AWS_ACCESS_KEY_ID)"
             static = _credential(
@@ -86,6 +113,12 @@ class Credentials:
                 self._environ.get("AWS_SESSION_TOKEN"),
             )
             return lambda: static
+        if self._url is not None and self._url.scheme != "s3":
+            self.source = "none found"
+            words = f"osmo credential set NAME --type DATA --payload endpoint={self._url.profile} access_key_id=ID"
+            raise NoCredentials(
+                f"no credentials found for {self._url.profile}", hint=f"Run `{words} --payload-file access_key=FILE`."
+            )
         return self._ask_botocore()
 
     def _ask_botocore(self) -> "Callable[[], S3Credential]":
@@ -113,10 +146,10 @@ class Credentials:
         return frozen
 
 
-def prepare(environ: Mapping[str, str]) -> None:
+def prepare(environ: Mapping[str, str], url: StoreUrl | None = None) -> None:
     """Import and read now all that finding credentials may need later: the package may be upgraded beneath a run that
     lasts for days. Asks nobody."""
-    if _in_environment(environ):
+    if _in_environment(environ) or (url and (url.scheme != "s3" or profile_of(url, environ).keys)):
         return
     session = isolated_session()
     nobody = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "none")
@@ -148,8 +181,8 @@ def in_words(method: str, profile: str, environ: Mapping[str, str]) -> str:
     """botocore's name for a way to find credentials, for people."""
     named = f"profile {profile or 'default'!r}"
     words = {
-        "shared-credentials-file": f"{named} in {_shown(aws.credentials_file(environ), environ)}",
-        "config-file": f"{named} in {_shown(aws.config_file(environ), environ)}",
+        "shared-credentials-file": f"{named} in {short(aws.credentials_file(environ), environ)}",
+        "config-file": f"{named} in {short(aws.config_file(environ), environ)}",
         "custom-process": f"credential_process of {named}",
         "sso": f"SSO login of {named}",
         "login": f"console login of {named}",
@@ -183,11 +216,6 @@ def _session(environ: Mapping[str, str]) -> Any:
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         chain.remove("iam-role")
     return session
-
-
-def _shown(path: Any, environ: Mapping[str, str]) -> str:
-    home = environ.get("HOME", "")
-    return f"~{str(path).removeprefix(home)}" if home and str(path).startswith(f"{home}/") else str(path)
 
 
 def _raise_ours(error: Exception, profile: str) -> NoReturn:

@@ -3,12 +3,13 @@
 from osmo.errors import StoreError
 
 _LONGEST = 1024  # bytes of a whole key, S3's limit
+_BEFORE_THE_PATH = {"azure": 2, "tos": 2, "swift": 3}  # account, endpoint, bucket: how many names; else 1
 
 
 def room(url: str) -> int:
     """How many bytes a key may have at a url: in a bucket the url's own path is a part of every key."""
     scheme, _, rest = url.partition("://")
-    path = rest.partition("/")[2].strip("/") if scheme != "file" else ""
+    path = "/".join(rest.split("/")[_BEFORE_THE_PATH.get(scheme, 1) :]).strip("/") if scheme != "file" else ""
     return _LONGEST - (len(path.encode()) + 1 if path else 0)
 
 
@@ -19,7 +20,9 @@ def check_key(key: str, url: str) -> str:
     not UTF-8. Anything else (`#`, `%`, `?`, `*`, `\\`, `~`, blanks, any language) is the S3 key as it stands: obstore
     escapes it in the request only.
     """
-    problem = _problem(key)
+    problem = _problem(key) or (
+        "Azure takes a backslash for a slash" if url.startswith("azure:") and "\\" in key else ""
+    )
     if problem:
         raise StoreError(f"{url}: the key {key!r} cannot be stored: {problem}")
     return key

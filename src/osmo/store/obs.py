@@ -1,4 +1,4 @@
-"""S3 through obstore."""
+"""Buckets and containers through obstore."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
-from obstore.store import S3Store
 
 from osmo.errors import (
     AccessDenied,
@@ -25,7 +24,8 @@ from osmo.store.base import Object, Unfinished
 from osmo.store.boto import BotoClients, Unloadable
 from osmo.store.clients import Clients, Purpose
 from osmo.store.condition import KNOWN, Condition
-from osmo.store.credentials import Credentials
+from osmo.store.credentials import Credentials, Finding
+from osmo.store.hints import UNKNOWN_HOST
 from osmo.store.keys import check_key, under
 from osmo.store.multipart import AT_ONCE, Multipart
 from osmo.store.parts import sending
@@ -33,6 +33,7 @@ from osmo.store.url import StoreUrl
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
+    from obstore.store import ObjectStore
 
 R = TypeVar("R")
 
@@ -52,10 +53,10 @@ class ObsStore:
     `Unavailable`, on `put_new` as well: two requests met, and only a read can tell which one is there now.
     """
 
-    def __init__(self, url: StoreUrl, place: Place, credentials: Credentials, clients: Clients | None = None) -> None:
+    def __init__(self, url: StoreUrl, place: Place, credentials: Finding, clients: Clients | None = None) -> None:
         self._url, self._place, self._credentials = url, place, credentials
         self._clients = clients or Clients(url.bucket, url.path, place, credentials)
-        self._multipart = Multipart(url, BotoClients(url.bucket, place, credentials, AT_ONCE))
+        self._multipart = _multipart(url, place, credentials) if isinstance(credentials, Credentials) else None
 
     @property
     def url(self) -> str:
@@ -106,7 +107,7 @@ class ObsStore:
         return body
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
-        def read(client: S3Store) -> bytes:
+        def read(client: "ObjectStore") -> bytes:
             return obstore.get_range(client, key, start=start, length=length).to_bytes()
 
         return self._ask(read, Purpose.READ, length, key)
@@ -158,15 +159,21 @@ class ObsStore:
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:
         """See `Store`. None as well for those who may not list them (s3:ListBucketMultipartUploads)."""
         folder = under(prefix, self.url)
+        if self._multipart is None:
+            return
         with _hygiene(), self._asking_boto(folder):
             yield from self._multipart.unfinished(folder)
 
     def abort(self, upload: Unfinished) -> None:
         """See `Store`. Nothing happens for those who may not (s3:AbortMultipartUpload)."""
+        if self._multipart is None:
+            return
         with _hygiene(), self._asking_boto(""):
             self._multipart.abort(upload)
 
     def _copy_by_parts(self, source: str, key: str) -> None:
+        if self._multipart is None:
+            raise NoCopy(f"{self._subject(key)}: this cloud copies whole objects only")
         found = self.head(source)
         with self._asking_boto(key, Asked.COPY):
             self._multipart.copy(found, key, COPY_PART, _COPIED_FASTER)
@@ -175,19 +182,27 @@ class ObsStore:
     def _asking_boto(self, key: str, asked: Asked = Asked.PLAIN) -> Iterator[None]:
         """Inside the block botocore is asked. Every error of it comes out as ours."""
         subject = self._subject(key)
-        with self._renewing(subject), our_boto_errors(subject, asked, source=self._credentials.source):
+        with self._renewing(subject), our_boto_errors(subject, asked, source=self._source):
             yield
+
+    @property
+    def _source(self) -> str:
+        return self._credentials.source
 
     @property
     def _bucket(self) -> tuple[str, str]:
         return self._place.endpoint, self._url.bucket
 
     def _ask(
-        self, request: Callable[[S3Store], R], purpose: Purpose, size: int, key: str, asked: Asked = Asked.PLAIN
+        self, request: "Callable[[ObjectStore], R]", purpose: Purpose, size: int, key: str, asked: Asked = Asked.PLAIN
     ) -> R:
         """Make one request. Every error of it comes out as ours."""
         subject = self._subject(key)
-        with self._renewing(subject), our_errors(subject, asked, source=self._credentials.source):
+        with (
+            self._renewing(subject),
+            self._named(),
+            our_errors(subject, asked, self._clients.taken, source=self._source),
+        ):
             return request(self._clients.get(purpose, size))
 
     @contextlib.contextmanager
@@ -204,6 +219,14 @@ class ObsStore:
                 raise _about(subject, failure) from failure
             raise
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """An unknown host is another mistake where the url names the host."""
+        try:
+            yield
+        except UnknownHost as error:
+            raise UnknownHost(str(error), hint=UNKNOWN_HOST.get(self._url.scheme, "")) from error
+
     def _find_credentials(self, subject: str) -> None:
         try:
             self._credentials.find()
@@ -213,7 +236,7 @@ class ObsStore:
     def _subject(self, key: str) -> str:
         """What a message begins with. Refuses a key that cannot be stored as it is."""
         if key:
-            check_key(f"{self._url.path}/{key}" if self._url.path else key, f"s3://{self._url.bucket}")
+            check_key(f"{self._url.path}/{key}" if self._url.path else key, self._url.root)
         at = f" at {self._place.shown}" if self._place.custom else ""
         return f"{self.url}{'/' if key else ''}{key}{at}"
 
@@ -239,7 +262,11 @@ def _hygiene() -> Iterator[None]:
         return
 
 
-def _get(client: S3Store, *, key: str, at_most: int) -> tuple[int, bytes | None]:
+def _multipart(url: StoreUrl, place: Place, credentials: Credentials) -> Multipart:
+    return Multipart(url, BotoClients(url.bucket, place, credentials, AT_ONCE))
+
+
+def _get(client: "ObjectStore", *, key: str, at_most: int) -> tuple[int, bytes | None]:
     """An object's size, and its bytes if there are no more than `at_most`."""
     found = obstore.get(client, key)
     size = found.meta["size"]

@@ -1,40 +1,59 @@
 """From a url to a store, and the question whether it will do."""
 
+import math
 import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from osmo.errors import AccessDenied, NoBucket, NoCredentials, Unavailable
-from osmo.store import credentials
-from osmo.store.aws import place_of
+from osmo.store import credentials, hints
+from osmo.store.azure import AzureClients, AzureCredentials
 from osmo.store.base import Store
 from osmo.store.clients import Clients
-from osmo.store.credentials import Credentials
+from osmo.store.credentials import Credentials, Finding
 from osmo.store.file import FileStore
+from osmo.store.google import GoogleClients, GoogleCredentials
 from osmo.store.obs import ObsStore
+from osmo.store.profiles import profile_of
+from osmo.store.reach import reached
 from osmo.store.url import StoreUrl, parse
-
-_MAY_LIST = "The store must let you list it (s3:ListBucket). If it only lets you write: submit with --no-check."
 
 
 def open_store(url: str, environ: Mapping[str, str]) -> Store:
-    """The store of a url. `StoreError` if the url or the endpoint is not one; nothing else is asked yet.
+    """The store of a url. `StoreError` if the url, the endpoint or the file of credentials is none.
 
-    Credentials are looked for at the first request. Of a bucket at AWS whose region nothing names, AWS is asked for
-    the region (5 s at most).
+    Credentials are looked for at the first request. AWS is asked for a bucket's region if nothing names it, and an
+    endpoint that may take the bucket's name in two places is asked in which: without credentials, 5 s at most.
     """
     parsed = parse(url)
-    if parsed.scheme == "file":
-        return FileStore(parsed)
-    place = place_of(parsed.bucket, environ)
-    return ObsStore(parsed, place, Credentials(environ))
+    return FileStore(parsed) if parsed.scheme == "file" else _bucket(parsed, environ)
+
+
+def _bucket(url: StoreUrl, environ: Mapping[str, str], at_most_s: float = math.inf) -> ObsStore:
+    profile = profile_of(url, environ)
+    place = reached(url, environ, profile)
+    found: Finding
+    clients: Clients
+    if url.scheme == "azure":
+        found = AzureCredentials(url, environ, profile)
+        clients = AzureClients(url.bucket, url.path, place, found, at_most_s=at_most_s)
+        clients.account = url.host
+    elif url.scheme == "gs" and not profile.keys:
+        found = GoogleCredentials(profile, environ)
+        clients = GoogleClients(url.bucket, url.path, place, found, at_most_s=at_most_s)
+    else:
+        found = Credentials(environ, url=url)
+        clients = Clients(url.bucket, url.path, place, found, at_most_s=at_most_s)
+    return ObsStore(url, place, found, clients)
 
 
 def prepare(url: str, environ: Mapping[str, str]) -> None:
     """Import now what the store of a url may need later. Asks nobody. Whoever lives for days calls it at the start."""
-    if parse(url).scheme == "s3":
-        credentials.prepare(environ)
+    parsed = parse(url)
+    if parsed.scheme != "file":
+        profile_of(parsed, environ)
+        credentials.prepare(environ, parsed)
 
 
 def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
@@ -63,15 +82,12 @@ def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
 
 
 def _ask_bucket(url: StoreUrl, environ: Mapping[str, str], timeout_s: float) -> None:
-    place = place_of(url.bucket, environ)
-    found = Credentials(environ)
-    clients = Clients(url.bucket, url.path, place, found, at_most_s=timeout_s)
     try:
-        next(iter(ObsStore(url, place, found, clients).list("")), None)
+        next(iter(_bucket(url, environ, timeout_s).list("")), None)
     except NoCredentials:
         raise
     except AccessDenied as error:
-        raise AccessDenied(str(error), hint=error.hint or _MAY_LIST) from error
+        raise AccessDenied(str(error), hint=error.hint or hints.MAY_LIST.get(url.scheme, hints.MAY_LIST_S3)) from error
 
 
 def _ask_directory(url: StoreUrl) -> None:

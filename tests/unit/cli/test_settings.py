@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from osmo.cli.settings import Settings, config_directory
+from osmo.cli.settings import Settings
 from osmo.errors import UsageError
+from osmo.store.profiles import config_directory
 
 
 @pytest.fixture

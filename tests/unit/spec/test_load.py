@@ -87,7 +87,7 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
             lead: maybe
             checkpoint:
             - path: /home
-              url: gs://b
+              url: azure://b
               frequency: 10m
             - url: s3://b/x
               frequency: 10x
@@ -109,8 +109,8 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
         'train.yaml:6:14: workflow.tasks[0].command: must be a list, not text: ["bash", "-c", "..."]',
         "train.yaml:7:11: workflow.tasks[0].lead: must be true or false, not 'maybe'",
         (
-            "train.yaml:10:12: workflow.tasks[0].checkpoint[0].url: gs:// is not supported yet (accepted: "
-            "s3://bucket/path, file:///absolute/path)"
+            "train.yaml:10:12: workflow.tasks[0].checkpoint[0].url: 'azure://b' names no container (accepted: "
+            "azure://account/container/path)"
         ),
         "train.yaml:12:7: workflow.tasks[0].checkpoint[1].path: is required, and missing",
         (

@@ -11,6 +11,14 @@ from osmo.spec import url
         ("s3://bucket/a/b//", "s3://bucket/a/b"),
         ("s3://My_bucket.1/a b/ü", "s3://My_bucket.1/a b/ü"),
         ("s3://bucket/50%", "s3://bucket/50%"),
+        ("gs://bucket/a/", "gs://bucket/a"),
+        ("azure://account/container", "azure://account/container"),
+        ("azure://account/container/a b/", "azure://account/container/a b"),
+        (
+            "swift://objects.example.com:8080/AUTH_team/container/x",
+            "swift://objects.example.com:8080/AUTH_team/container/x",
+        ),
+        ("tos://tos-s3-cn-beijing.volces.com/bucket/x", "tos://tos-s3-cn-beijing.volces.com/bucket/x"),
         ("file:///data/store", "file:///data/store"),
         ("file:///data/store/", "file:///data/store"),
     ],
@@ -22,14 +30,23 @@ def test_an_accepted_url_loses_its_trailing_slashes(written: str, checked: str) 
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("", "'' is not a data-store url (accepted: s3://bucket/path, file:///absolute/path)"),
+        (
+            "",
+            "'' is not a data-store url (accepted: s3://bucket/path, gs://bucket/path, azure://account/container/path,",
+        ),
         ("bucket/x", "'bucket/x' is not a data-store url"),
         ("/data/store", "'/data/store' is not a data-store url"),
         ("s3:/bucket", "'s3:/bucket' is not a data-store url"),
-        ("gs://b/x", "gs:// is not supported yet"),
-        ("azure://a/b", "azure:// is not supported yet"),
-        ("swift://e/n/c", "swift:// is not supported yet"),
-        ("tos://e/b", "tos:// is not supported yet"),
+        ("gs://", "'gs://' names no bucket"),
+        ("azure://account", "'azure://account' names no container (accepted: azure://account/container/path)"),
+        ("azure://account/", "names no container"),
+        ("azure://My-Account/c", "'My-Account' cannot be the name of a storage account"),
+        ("swift://host/AUTH_ns", "names no container (accepted: swift://endpoint/AUTH_namespace/container/path)"),
+        ("swift://host/ns/c", "'ns' cannot be the name of a namespace: it begins with AUTH_"),
+        ("swift://ho st/AUTH_ns/c", "'ho st' cannot be the name of an endpoint"),
+        ("tos://tos-s3-cn-beijing.volces.com", "names no bucket (accepted: tos://endpoint/bucket/path)"),
+        ("tos://host/b//x", "an empty, '.' or '..' segment"),
+        ("azure://a/c/../x", "an empty, '.' or '..' segment"),
         ("S3://b", "'S3://' is an unknown scheme (did you mean s3://?)"),
         ("files:///x", "'files://' is an unknown scheme (did you mean file://?)"),
         ("https://b", "'https://' is an unknown scheme (accepted:"),
@@ -54,7 +71,7 @@ def test_an_accepted_url_loses_its_trailing_slashes(written: str, checked: str) 
     ],
 )
 def test_a_refused_url_says_why(written: str, message: str) -> None:
-    with pytest.raises(ValueError, match="url|scheme|bucket|supported|path|directory") as error:
+    with pytest.raises(ValueError, match=".") as error:
         url.checked(written)
     assert message in str(error.value)
 

@@ -111,8 +111,8 @@ C = f"{T}.checkpoint[0]"
         (checkpoint(path=" "), f"{C}.path: must not be empty"),
         (checkpoint(path=["/a"]), f"{C}.path: must be text, not a list"),
         (
-            checkpoint(url="gs://b"),
-            f"{C}.url: gs:// is not supported yet (accepted: s3://bucket/path, file:///absolute/path)",
+            checkpoint(url="azure://b"),
+            f"{C}.url: 'azure://b' names no container (accepted: azure://account/container/path)",
         ),
         (
             checkpoint(url="s3://b/{{output}}"),

@@ -23,8 +23,41 @@ def test_a_url_is_taken_apart_literally(text: str, want: tuple[str, str, str, st
 
 
 @pytest.mark.parametrize(
+    ("text", "want", "root", "profile"),
+    [
+        ("gs://b/a", StoreUrl("gs", "b", "a", "gs://b/a"), "gs://b", "gs://b"),
+        (
+            "azure://acc/con/a/b",
+            StoreUrl("azure", "con", "a/b", "azure://acc/con/a/b", "acc"),
+            "azure://acc/con",
+            "azure://acc",
+        ),
+        ("azure://acc/con/", StoreUrl("azure", "con", "", "azure://acc/con", "acc"), "azure://acc/con", "azure://acc"),
+        (
+            "azure://acc/$web",
+            StoreUrl("azure", "$web", "", "azure://acc/$web", "acc"),
+            "azure://acc/$web",
+            "azure://acc",
+        ),
+        ("tos://h.x:1/b/a", StoreUrl("tos", "b", "a", "tos://h.x:1/b/a", "h.x:1"), "tos://h.x:1/b", "tos://h.x:1/b"),
+        (
+            "swift://h/AUTH_n/c/a/b",
+            StoreUrl("swift", "c", "a/b", "swift://h/AUTH_n/c/a/b", "h", "AUTH_n"),
+            "swift://h/AUTH_n/c",
+            "swift://h/AUTH_n",
+        ),
+    ],
+)
+def test_what_stands_before_the_bucket(text: str, want: StoreUrl, root: str, profile: str) -> None:
+    """And what OSMO files its credentials under."""
+    assert parse(text) == want
+    assert (parse(text).root, parse(text).profile) == (root, profile)
+
+
+@pytest.mark.parametrize(
     "text",
-    ["", "bucket", "/data", "s3:/bucket", "s3://", "s3:///a", "s3://user:pass@bucket", "s3://bucket/a//b", "s3://b/../a",
+    ["azure://acc", "azure://acc/", "azure://A/c", "swift://h/AUTH_n", "swift://h//c", "tos://h", "tos://me@h/b", "gs://",
+     "", "bucket", "/data", "s3:/bucket", "s3://", "s3:///a", "s3://user:pass@bucket", "s3://bucket/a//b", "s3://b/../a",
      "s3://bucket/a\tb", "S3://bucket", "ftp://host/a", "file://", "file:///", "file://data/x", "file:data"],
 )  # fmt: skip
 def test_what_is_no_store_url_is_refused(text: str) -> None:

@@ -1,0 +1,48 @@
+"""What a person can do about a store's refusal, by the code that it gave."""
+
+from typing import Final
+
+_KEYS = "The secret access key is not the one of this access key id."
+_CLOCK = "This machine's clock is wrong: set it."
+_RENEW = "The session token is too old: get new credentials."
+_AZURE_ROLE = "Give who asks the role Storage Blob Data Contributor for the container."
+
+OF_CODE: Final = {
+    # S3, and what speaks its protocol
+    "InvalidAccessKeyId": "The access key id is unknown there: correct it, or the endpoint.",
+    "InvalidAccessKey": "The access key id is unknown there: correct it, or the endpoint.",
+    "SignatureDoesNotMatch": _KEYS,
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestExpired": _CLOCK,
+    "ExpiredToken": _RENEW,
+    "TokenRefreshRequired": _RENEW,
+    "InvalidToken": "The session token is not valid there: get new credentials.",
+    "InvalidBucketName": "Correct the bucket's name in the url.",
+    "AllAccessDisabled": "The bucket is closed to everybody: ask its owner.",
+    "InvalidSecurity": "The access key id is not valid there: correct it, or the endpoint.",
+    "SecondLevelDomainForbidden": "Set addressing_style=virtual: this server wants the bucket in its host name.",
+    "InvalidPathAccess": "Set addressing_style=virtual: this server wants the bucket in its host name.",
+    # Azure
+    "AuthenticationFailed": "The account key or SAS is not this account's, or too old; or the clock here is wrong.",
+    "AuthorizationFailure": "The account key is not this account's, or its network rules refuse this machine.",
+    "AuthorizationPermissionMismatch": _AZURE_ROLE,
+    "AuthorizationServiceMismatch": "The SAS is not for blobs: make one that is.",
+    "AuthorizationResourceTypeMismatch": "The SAS must cover containers and objects: make one that does.",
+    "InvalidAuthenticationInfo": "The login is not valid any more: `az login`.",
+    "KeyBasedAuthenticationNotPermitted": "The account takes no keys: `az login`, or a managed identity.",
+    "NoAuthenticationInformation": "The container is not public: give credentials.",
+    # Google
+    "AuthenticationRequired": "The token is not valid any more: `gcloud auth application-default login`.",
+    "invalid_grant": "The login is not valid any more: `gcloud auth application-default login`.",
+}
+UNKNOWN_HOST: Final = {
+    "azure": "Correct the storage account's name in the url, or the network's DNS.",
+    "gs": "Correct the network's DNS.",
+}
+MAY_LIST: Final = {
+    "azure": f"{_AZURE_ROLE} If it may only write: submit with --no-check.",
+    "gs": "The account needs the role Storage Object User on the bucket. If it may only write: submit with --no-check.",
+}
+MAY_LIST_S3: Final = (
+    "The store must let you list it (s3:ListBucket). If it only lets you write: submit with --no-check."
+)
