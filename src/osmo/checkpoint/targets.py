@@ -56,6 +56,10 @@ def beneath(folder: Path, name: str) -> Path | None:
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in name:
         return None
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # JSON can say what no folder can hold
+        return None
     return folder.joinpath(*parts)
 
 
@@ -153,4 +157,4 @@ def _of(stream: str) -> str:
 
 def _unfinished(stream: str, file: FileRecord) -> str:
     """Of a fixed length whatever the file's name: that may be as long as a name can be."""
-    return f"{_of(stream)}.{blake3(os.fsencode(f'{file.digest}/{file.name}')).hexdigest()[:32]}"
+    return f"{_of(stream)}.{blake3(f'{file.digest}/{file.name}'.encode(errors='surrogatepass')).hexdigest()[:32]}"

@@ -40,9 +40,12 @@ def run(argv: Sequence[str]) -> int:
     return code
 
 
-def _complain(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
+def _complain(*texts: str) -> None:
+    """Messages may tell what a store or a folder said: nothing of it reaches the terminal as a command."""
+    from osmo.cli.output import plain
+
+    for text in texts:
+        print(*map(plain, text.split("\n")), sep="\n", file=sys.stderr)
 
 
 def close_stdout() -> None:

@@ -311,7 +311,7 @@ def test_leftovers_that_are_wrong_are_thrown_away(store: MemoryStore, tmp_path: 
     assert everything(tmp_path) == {"big": BIG}
 
 
-@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "a//b", "", ".", "a\0b"])
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "a//b", "", ".", "a\0b", "\ud800"])
 def test_a_record_that_names_what_is_not_beneath_the_folder_is_refused(
     store: MemoryStore, tmp_path: Path, name: str
 ) -> None:
@@ -319,6 +319,11 @@ def test_a_record_that_names_what_is_not_beneath_the_folder_is_refused(
     with pytest.raises(RestoreError, match="nothing was restored"):
         run(store, record, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_digest_that_is_none_is_that_of_no_bytes(store: MemoryStore, tmp_path: Path) -> None:
+    _, failures = run(store, checkpoint(put(store, "a", b"one", digest="\ud800")), tmp_path)
+    assert "does not have the digest" in str(failures["a"])
 
 
 def test_a_link_that_leads_out_is_not_followed(store: MemoryStore, tmp_path: Path) -> None:
