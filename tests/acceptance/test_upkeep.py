@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from acceptance.conftest import Bucket
 from support.cli import Osmo
+from support.faults import Fault
+from support.proxy import FaultProxy
 from support.terminal import terminal
 
 STEPS = ("echo one > ck/a; echo same > ck/b", "echo two > ck/a; echo new > ck/c", "echo three > ck/a; rm ck/b")
@@ -111,6 +114,50 @@ def test_plain_files_that_are_missing_are_brought_up(osmo: Osmo, url: Url) -> No
     assert (result.returncode, result.stdout) == (0, "main.ck: 1 file brought up\n"), result.stderr
     assert (url.folder / "ck/a").read_text() == "three\n"
     assert osmo("checkpoint", "mirror", str(url)).stdout == "main.ck: 0 files brought up\n"
+
+
+def test_a_plain_file_that_was_the_only_copy_is_said_to_be_lost(osmo: Osmo, url: Url) -> None:
+    (url.folder / "ck/c").unlink()
+    result = osmo("checkpoint", "mirror", str(url))
+    assert (result.returncode, result.stdout) == (1, "main.ck: 0 files brought up\n")
+    assert result.stderr == "osmo: main.ck: c: the plain file was the only copy, and is not there\n"
+    told = osmo("checkpoint", "mirror", str(url), "--json")
+    assert (told.returncode, json.loads(told.stdout)[0]["lost"]) == (1, ["c"])
+
+
+def test_of_several_streams_one_that_is_written_keeps_no_other_from_being_pruned(osmo: Osmo, tmp_path: Path) -> None:
+    url = Url(tmp_path / "store")
+    now = "osmo checkpoint now --wait"
+    script = f"mkdir -p $D; echo 1 > $D/a; echo 2 > $D/b; {now}; rm $D/b; {now}; $THEN"
+    entry = {"url": str(url), "frequency": "1h"}
+    lives = osmo.submit(
+        osmo.task(script, checkpoint=[{"path": "busy", **entry}], environment={"D": "busy", "THEN": "sleep 600"})
+    )
+    ended = osmo.submit(
+        osmo.task(script, checkpoint=[{"path": "done", **entry}], environment={"D": "done", "THEN": "true"})
+    )
+    osmo.until_logged(lives, "Checkpoint 2")
+    assert osmo.wait(ended).returncode == 0
+    result = osmo("checkpoint", "prune", str(url), "--keep", "1", "--mirror", "--yes")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"osmo: main.busy: {lives} on ")
+    [line] = result.stdout.splitlines()
+    assert line.startswith("main.done: ")
+    assert line.endswith(" removed")
+    assert url.plain == {"busy/a", "busy/b", "done/a"}
+
+
+def test_what_the_store_refuses_to_remove_is_not_said_to_be_removed(osmo: Osmo, bucket: Bucket) -> None:
+    url = f"s3://{bucket.name}/here"
+    entry = {"path": "ck", "url": url, "frequency": "1h", "keep": 3}
+    script = "mkdir -p ck; echo 1 > ck/a; osmo checkpoint now --wait; echo 2 > ck/a"
+    assert osmo.wait(osmo.submit(osmo.task(script, checkpoint=[entry]))).returncode == 0
+    with FaultProxy(osmo.environ["AWS_ENDPOINT_URL_S3"]) as proxy:
+        proxy.fault(Fault(forward=False, answer=403), method="DELETE")
+        result = osmo("checkpoint", "prune", url, "--keep", "1", AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "could not be removed" in result.stderr
+    assert osmo("checkpoint", "prune", url, "--keep", "1").returncode == 0
 
 
 def test_a_single_file_that_is_there_is_not_brought_up(osmo: Osmo, tmp_path: Path) -> None:

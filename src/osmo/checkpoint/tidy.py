@@ -56,9 +56,12 @@ def after_commit(dropped: Iterable[Checkpoint], kept: Iterable[Checkpoint], give
     return sorted((were | set(given)) - named)
 
 
-def remove(store: Store, garbage: Garbage, at_once: int) -> int:
-    """Remove it. Returns how many keys are gone. What cannot be removed stays for the next time."""
-    return _delete(store, garbage.records, at_once) + _delete(store, garbage.objects, at_once)
+def remove(store: Store, garbage: Garbage, at_once: int) -> list[StoreError]:
+    """Remove it. Returns why what is left could not be removed, one for each key; it stays for the next time.
+
+    If a record stays, so do all objects: it may name them.
+    """
+    return _delete(store, garbage.records, at_once) or _delete(store, garbage.objects, at_once)
 
 
 def abort_uploads(store: Store, stream: str, prefix: str, epoch: int) -> None:
@@ -94,16 +97,16 @@ def _not_needed(olds: Iterable[Object], kept: list[Checkpoint]) -> list[Object]:
     return [each for each in olds if each.key.rpartition("/")[2].partition(".")[0] not in plain]
 
 
-def _delete(store: Store, keys: Iterable[str], at_once: int) -> int:
-    def one(key: str) -> bool:
+def _delete(store: Store, keys: Iterable[str], at_once: int) -> list[StoreError]:
+    def one(key: str) -> StoreError | None:
         try:
             store.delete(key)
-        except StoreError:
-            return False
-        return True
+        except StoreError as error:
+            return error
+        return None
 
     keys = list(keys)
     if at_once == 1 or len(keys) <= 1:
-        return sum(map(one, keys))
+        return [error for key in keys if (error := one(key)) is not None]
     with ThreadPoolExecutor(min(at_once, len(keys)), thread_name_prefix="tidy") as threads:
-        return sum(threads.map(one, keys))
+        return [error for error in threads.map(one, keys) if error is not None]

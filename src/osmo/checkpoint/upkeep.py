@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from osmo.checkpoint import history, log, neighbours
@@ -58,19 +59,28 @@ def owned_beneath(store: Store, prefix: str, who: str, host: str, clock: Clock, 
         yield
 
 
-def bring_up(store: Store, epoch: Epoch) -> tuple[int, StoreError | None]:
-    """Make the plain files those of the newest checkpoint. How many were not, and are now; why not all of them."""
-    if epoch.base is None:
-        return 0, None
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What came of it. count: plain files that were missing or older, and are not any more. lost: the names of those
+    that are missing and were the only copy. error: why others are still behind, if that is known."""
+
+    count: int = 0
+    lost: tuple[str, ...] = ()
+    error: OsmoError | None = None
+
+
+def bring_up(store: Store, epoch: Epoch) -> Brought:
+    """Make the plain files those of the newest checkpoint. Raises StoreError."""
+    base = epoch.base
+    if base is None:
+        return Brought()
     there = {each.key for each in store.list(epoch.place.prefix)}
-    epoch.behind |= {
-        file.name
-        for file in epoch.base.files
-        if is_own(file.place) and not _is_there(store, key_of(epoch.base.folder, file.name), there)
-    }
+    missing = [file for file in base.files if not _is_there(store, key_of(base.folder, file.name), there)]
+    epoch.behind |= {file.name for file in missing if is_own(file.place)}
+    lost = tuple(file.name for file in missing if not is_own(file.place))
     before = len(epoch.behind)
     error = Mirror(epoch, _AT_ONCE).follow(store, lambda _file, _key: False, lambda: False)
-    return before - len(epoch.behind), error
+    return Brought(before - len(epoch.behind), lost, error)
 
 
 def gone(store: Store, prefix: str, dropped: Container[str] = ()) -> list[Object]:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from osmo.checkpoint import history, log, tidy, upkeep
 from osmo.checkpoint.manifest import Checkpoint
@@ -11,7 +12,7 @@ from osmo.cli.checkpoint import store_of
 from osmo.cli.main import FAILED, OK
 from osmo.cli.output import files_of, plain, print_json
 from osmo.clock import SystemClock
-from osmo.errors import UsageError
+from osmo.errors import OsmoError, StoreError, UsageError
 from osmo.logs.size import bytes_of
 from osmo.rundir.identity import host
 from osmo.store.base import Object, Store
@@ -47,36 +48,50 @@ def prune(args: argparse.Namespace) -> int:
     elif gone and not _agreed(store, gone, yes=args.yes):
         print("osmo: nothing was removed", file=sys.stderr)
         return FAILED
-    else:
-        for plan in plans:
-            _carry_out(store, plan, force=args.force)
-    if args.format == "json":
-        print_json([_summary(plan) for plan in plans])
-        return OK
+    refused: dict[str, OsmoError] = {}
     for plan in plans:
-        print(_told(plan, "would be removed" if args.dry_run else "removed"))
-    return OK
+        if not args.dry_run and (why := _carried_out(store, plan, force=args.force)) is not None:
+            refused[plan.stream] = why
+            _complain(plan.stream, why)
+        elif args.format != "json":
+            print(_told(plan, "would be removed" if args.dry_run else "removed"), flush=True)
+    if args.format == "json":
+        print_json([_summary(plan, refused.get(plan.stream)) for plan in plans])
+    return FAILED if refused else OK
 
 
 def mirror(args: argparse.Namespace) -> int:
     """Bring plain files up that are older than the newest checkpoint."""
     store = store_of(args.url)
-    left = 0
-    summary = []
+    tried = []
     for stream in _streams(store, args.stream):
-        with upkeep.owned(store, stream, "osmo checkpoint mirror", host(), SystemClock(), force=args.force) as epoch:
-            brought, error = upkeep.bring_up(store, epoch)
-            behind = len(epoch.behind)
-        left += behind
-        summary.append({"stream": stream, "brought_up": brought, "behind": behind})
-        if error is not None:
-            print(f"osmo: {stream}: {error}", file=sys.stderr)
+        tried.append(one := _brought(store, stream, force=args.force))
         if args.format != "json":
-            still = f"; {files_of(behind)} still older than the checkpoint" if behind else ""
-            print(f"{stream}: {files_of(brought)} brought up{still}")
+            still = f"; {files_of(one['behind'])} still older than the checkpoint" if one["behind"] else ""
+            print(f"{stream}: {files_of(one['brought_up'])} brought up{still}", flush=True)
     if args.format == "json":
-        print_json(summary)
-    return FAILED if left else OK
+        print_json(tried)
+    return FAILED if any(each["behind"] or each["lost"] or each["error"] for each in tried) else OK
+
+
+def _brought(store: Store, stream: str, *, force: bool) -> dict[str, Any]:
+    """What came of one stream: what `--json` shows of it. Its troubles are said at once."""
+    try:
+        with upkeep.owned(store, stream, "osmo checkpoint mirror", host(), SystemClock(), force=force) as epoch:
+            brought = upkeep.bring_up(store, epoch)
+            behind = len(epoch.behind)
+    except OsmoError as error:
+        brought, behind = upkeep.Brought(error=error), 0
+    if brought.error is not None:
+        _complain(stream, brought.error)
+    _say_lost(store, stream, brought.lost)
+    return {
+        "stream": stream,
+        "brought_up": brought.count,
+        "behind": behind,
+        "lost": brought.lost,
+        "error": str(brought.error) if brought.error is not None else None,
+    }
 
 
 def _planned(store: Store, stream: str, keep: int) -> _Plan:
@@ -100,19 +115,44 @@ def _with_gone(store: Store, plans: Sequence[_Plan]) -> list[_Plan]:
     return more
 
 
-def _carry_out(store: Store, plan: _Plan, *, force: bool) -> None:
-    """Checkpoints go without a lock; plain files only while nobody else can write there."""
+def _complain(stream: str, error: OsmoError) -> None:
+    text = f"osmo: {stream}: {str(error).removeprefix(f'{stream}: ')}"
+    print(plain(text), *([f"      {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+
+
+def _say_lost(store: Store, stream: str, names: Sequence[str]) -> None:
+    """names: of files that the newest checkpoint holds and nobody can bring back."""
+    for name in names[:_SHOWN]:
+        print(plain(f"osmo: {stream}: {name}: the plain file was the only copy, and is not there"), file=sys.stderr)
+    if len(names) > _SHOWN:
+        what = f"and {len(names) - _SHOWN:,} more: `osmo checkpoint verify {store.url} --from {stream}` names all"
+        print(plain(f"      {what}"), file=sys.stderr)
+
+
+def _carried_out(store: Store, plan: _Plan, *, force: bool) -> OsmoError | None:
+    """Why not, if it was not: what is to go of other streams goes nevertheless."""
+    try:
+        left = _carry_out(store, plan, force=force)
+    except OsmoError as error:
+        return error
+    if not left:
+        return None
+    return type(left[0])(f"{left[0]}: {_counted(len(left), 'key')} could not be removed", hint=left[0].hint)
+
+
+def _carry_out(store: Store, plan: _Plan, *, force: bool) -> list[StoreError]:
+    """Checkpoints go without a lock; plain files only while nobody else can write there. Why anything is left."""
     if not plan.gone:
-        tidy.remove(store, plan.garbage, at_once=16)
-        return
+        return tidy.remove(store, plan.garbage, at_once=16)
     with upkeep.owned_beneath(store, plan.prefix, "osmo checkpoint prune", host(), SystemClock(), force=force):
-        tidy.remove(store, plan.garbage, at_once=16)
+        if left := tidy.remove(store, plan.garbage, at_once=16):
+            return left
         still = {each.key for each in upkeep.gone(store, plan.prefix)}
         keys = tuple(each.key for each in plan.gone if each.key in still)
-        tidy.remove(store, tidy.Garbage(objects=keys), at_once=16)
+        return tidy.remove(store, tidy.Garbage(objects=keys), at_once=16)
 
 
-def _summary(plan: _Plan) -> dict[str, object]:
+def _summary(plan: _Plan, refused: OsmoError | None) -> dict[str, Any]:
     return {
         "stream": plan.stream,
         "kept": plan.kept,
@@ -120,6 +160,7 @@ def _summary(plan: _Plan) -> dict[str, object]:
         "objects": len(plan.garbage.objects),
         "plain_files": [each.key for each in plan.gone],
         "size": plan.size,
+        "error": str(refused) if refused is not None else None,
     }
 
 

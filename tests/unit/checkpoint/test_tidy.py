@@ -5,7 +5,7 @@ import pytest
 
 from osmo.checkpoint import log, tidy
 from osmo.checkpoint.manifest import FileRecord, Mark
-from osmo.errors import StoreError
+from osmo.errors import StoreError, Unavailable
 from osmo.store.base import Unfinished
 from support.memory import MemoryStore
 from support.stores import Flaky, Recording, Request, Wrapper
@@ -151,17 +151,25 @@ def test_after_a_commit_goes_what_was_dropped_or_sent_and_is_not_named(store: Me
 def test_records_go_before_objects_and_twice_is_no_harm(store: MemoryStore) -> None:
     asked = Recording(store)
     garbage = tidy.find(store, log.Reader(STREAM, 1), 1)
-    assert tidy.remove(asked, garbage, 1) == 4
+    assert tidy.remove(asked, garbage, 1) == []
     assert ["/log/" in key for _, key in asked.take()] == [True, True, False, False]
     assert find(store, 1) == (set(), set())
-    assert tidy.remove(store, garbage, 1) == 4
+    assert tidy.remove(store, garbage, 1) == []
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_what_cannot_be_removed_costs_nothing_else(store: MemoryStore, at_once: int) -> None:
     garbage = tidy.find(store, log.Reader(STREAM, 1), 1)
-    assert tidy.remove(Flaky(store, 1, lambda asked: asked.key == name(2)), garbage, at_once) == 3
+    [left] = tidy.remove(Flaky(store, 1, lambda asked: asked.key == name(2)), garbage, at_once)
+    assert isinstance(left, Unavailable)
     assert find(store, 1) == (set(), {name(2)})
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_no_object_goes_while_a_record_stays_that_may_name_it(store: MemoryStore, at_once: int) -> None:
+    garbage = tidy.find(store, log.Reader(STREAM, 1), 1)
+    assert len(tidy.remove(Flaky(store, 1, lambda asked: asked.key == record(3)), garbage, at_once)) == 1
+    assert find(store, 1) == ({record(3)}, {name(2), name(3)})
 
 
 # Uploads that nobody ended
