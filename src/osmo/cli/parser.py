@@ -75,6 +75,8 @@ def _starting(commands: Any) -> None:
     _template(validate)
     _formats(validate)
 
+    _command(commands, "schema", "schema", "schema", "print the JSON Schema of a spec, for editors")
+
     checkpoint = _command(commands, "checkpoint", "request", "workflow_checkpoint", "make checkpoints of its tasks now")
     _run_id(checkpoint)
     checkpoint.add_argument("--task", help="only of this task")

@@ -10,6 +10,7 @@ from typing import Final
 
 import yaml
 
+from osmo.spec.loader import loader as open_loader
 from osmo.spec.problem import Field, Problem, field_name, one_line, shown
 
 # Aliases may make a document this much larger than its text; a "billion laughs" is larger by orders of magnitude.
@@ -30,6 +31,7 @@ _HINTS: Final = (
     ),
     ("could not find expected ':'", "a ':' is missing after a field's name"),
     ("expected <block end>", "this line does not fit the indentation of the lines above"),
+    ("did not find expected key", "this line does not fit the indentation of the lines above"),
     ("cannot start any token", "a value that begins with this character must be put in quotes"),
     ("found unexpected end of stream", "a quote that was opened is not closed"),
 )
@@ -76,7 +78,7 @@ class Document:
     def written(self, where: Field) -> str | None:
         """The scalar at this field, letter by letter as the file has it, if it has no quotes around it."""
         node = self._values.get(where)
-        return node.value if isinstance(node, yaml.ScalarNode) and node.style is None else None
+        return node.value if isinstance(node, yaml.ScalarNode) and not node.style else None
 
     def at(self, where: Field) -> object:
         """The value at this field; None if there is none."""
@@ -95,14 +97,12 @@ class Document:
         value = self.at(where)
         return [((*where, number), item) for number, item in enumerate(value)] if isinstance(value, list) else []
 
-    def strings(self, beneath: Field = ()) -> list[tuple[Field, str]]:
-        """Every text beneath a field that is a value, in no promised order."""
+    def strings(self) -> list[tuple[Field, str]]:
+        """Every text in the document that is a value, in no promised order."""
         return [
             (where, node.value)
             for where, node in self._values.items()
-            if where[: len(beneath)] == beneath
-            and isinstance(node, yaml.ScalarNode)
-            and node.tag == "tag:yaml.org,2002:str"
+            if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
         ]
 
 
@@ -110,7 +110,7 @@ def parse(text: str, shape: str = "a spec begins with `workflow:`") -> Document:
     """The one YAML document in `text`. Raises `DocumentError` if there is none to speak of; it names the `shape` that
     one would have."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = open_loader(text)
         root = loader.get_single_node()
         _Bound(len(text)).check(root)
         document = Document()

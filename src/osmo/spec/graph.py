@@ -49,8 +49,7 @@ def problems(groups: Sequence[GroupNode], document: Document) -> Iterator[Proble
     yield from _names(groups)
     yield from _leads(groups)
     yield from _inputs(groups)
-    for group in groups:
-        yield from _tokens(group, document)
+    yield from _tokens(groups, document)
     yield from _resources(document)
 
 
@@ -145,20 +144,25 @@ def _said(group: GroupNode) -> str:
     return shown(group.name)[1:-1]
 
 
-def _tokens(group: GroupNode, document: Document) -> Iterator[Problem]:
+def _tokens(groups: Sequence[GroupNode], document: Document) -> Iterator[Problem]:
     """Inputs and hosts that a task has not."""
-    mates = {task.name for task in group.tasks}
-    for task in group.tasks:
-        texts = document.strings(task.field)
-        known = {f"input:{number}" for number in range(task.count)}
-        known |= {f"input:{name}" for source in task.inputs.values() for name in source.names}
-        for field, text in texts:
-            for token in tokens.names(text):
-                kind, separator, name = token.partition(":")
-                if kind == "input" and token not in known:
-                    yield Problem(field, f"{{{{{token}}}}}: this task has no such input ({_inputs_of(task)})")
-                elif kind == "host" and separator and name not in mates:
-                    yield Problem(field, f"{{{{{token}}}}}: there is no task {shown(name)} in its group")
+    tasks = {task.field: (task, group) for group in groups for task in group.tasks}
+    for field, text in document.strings():
+        task, group = tasks.get(field[:3]) or tasks.get(field[:5]) or (None, None)
+        if task is None or group is None:
+            continue
+        for token in tokens.names(text):
+            kind, _, name = token.partition(":")
+            if kind == "input" and not _has_input(task, name):
+                yield Problem(field, f"{{{{{token}}}}}: this task has no such input ({_inputs_of(task)})")
+            elif kind == "host" and name not in (mate.name for mate in group.tasks):
+                yield Problem(field, f"{{{{{token}}}}}: there is no task {shown(name)} in its group")
+
+
+def _has_input(task: TaskNode, name: str) -> bool:
+    if name.isdecimal():
+        return name == str(int(name)) and int(name) < task.count
+    return any(name in source.names for source in task.inputs.values())
 
 
 def _resources(document: Document) -> Iterator[Problem]:

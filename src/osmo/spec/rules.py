@@ -200,10 +200,12 @@ def _shared_files(files: list[_File]) -> Iterator[Problem]:
 
 def _same_twice(entries: list[_Entry]) -> Iterator[Problem]:
     """Two entries of one task may share a destination only as two schedules of one path, told apart by their regex."""
-    for position, item in enumerate(entries):
-        clashes = (_clash(other, item) for other in entries[:position] if other.task is item.task)
-        if problem := next(filter(None, clashes), None):
+    earlier: dict[Field, list[_Entry]] = {}
+    for item in entries:
+        others = earlier.setdefault(item.task.field, [])
+        if problem := next(filter(None, (_clash(other, item) for other in others)), None):
             yield problem
+        others.append(item)
 
 
 def _clash(other: _Entry, item: _Entry) -> Problem | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from osmo.spec.task import Task
 from osmo.spec.written import Resource, WrittenGroup, WrittenWorkflow
@@ -26,7 +27,7 @@ class Group:
         return next(task for task in self.tasks if task.lead)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workflow:
     """What a spec says. Timeouts are seconds, for each group; None: there is none.
 
@@ -41,25 +42,34 @@ class Workflow:
     queue_timeout_s: float | None = None
     resources: Mapping[str, Resource] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[Task, ...]:
         """All tasks, in the order of the spec."""
         return tuple(task for group in self.groups for task in group.tasks)
 
     def task(self, name: str) -> Task:
         """Raises `KeyError`."""
-        found = {task.name: task for task in self.tasks}
-        return found[name]
+        return self._tasks[name]
 
     def group(self, name: str) -> Group:
         """Raises `KeyError`."""
-        found = {group.name: group for group in self.groups}
-        return found[name]
+        return self._groups[name]
 
     def group_of(self, task: str) -> Group:
         """The group that has this task. Raises `KeyError`."""
-        found = {one.name: group for group in self.groups for one in group.tasks}
-        return found[task]
+        return self._group_of[task]
+
+    @cached_property
+    def _tasks(self) -> Mapping[str, Task]:
+        return {task.name: task for task in self.tasks}
+
+    @cached_property
+    def _groups(self) -> Mapping[str, Group]:
+        return {group.name: group for group in self.groups}
+
+    @cached_property
+    def _group_of(self) -> Mapping[str, Group]:
+        return {task.name: group for group in self.groups for task in group.tasks}
 
     def resource(self, task: Task) -> Resource:
         """What this task asks of a machine."""
@@ -76,9 +86,12 @@ def of(written: WrittenWorkflow) -> Workflow:
     groups = [_group(group) for group in written.groups or ()]
     groups += [Group(group_name(task.name), (_leading(task),)) for task in written.tasks or ()]
     where = {task.name: group.name for group in groups for task in group.tasks}
+    order = {group.name: number for number, group in enumerate(groups)}
     return Workflow(
         name=written.name,
-        groups=tuple(replace(group, upstream=_upstream(group, where)) for group in groups),
+        groups=tuple(
+            replace(group, upstream=tuple(sorted(_upstream(group, where), key=order.__getitem__))) for group in groups
+        ),
         pool=written.pool or "",
         labels=written.labels,
         exec_timeout_s=written.timeout.exec_timeout,
@@ -101,7 +114,6 @@ def _leading(task: Task) -> Task:
     return task.model_copy(update={"lead": True})
 
 
-def _upstream(group: Group, where: Mapping[str, str]) -> tuple[str, ...]:
+def _upstream(group: Group, where: Mapping[str, str]) -> set[str]:
     read = [source.task for task in group.tasks for source in task.inputs if source.task is not None]
-    wanted = {where[task] for task in read if task in where}
-    return tuple(name for name in dict.fromkeys(where.values()) if name in wanted)
+    return {where[task] for task in read if task in where}

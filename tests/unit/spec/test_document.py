@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from osmo.spec.document import DocumentError, parse
 from osmo.spec.problem import Problem
@@ -112,3 +113,34 @@ def test_a_line_says_where(problem: Problem, line: str) -> None:
 def test_what_a_merged_mapping_overrides_is_not_among_the_strings() -> None:
     document = parse("a: &x {b: {c: '{{old}}'}}\nd: {<<: *x, b: new}\n")
     assert sorted(document.strings()) == [(("a", "b", "c"), "{{old}}"), (("d", "b"), "new")]
+
+
+LARGE = "".join(f"s{number}: {'x' * 1000}\n" for number in range(140))
+
+
+def test_a_large_text_means_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{LARGE}s: &s shared\na: {{b: [1, 'x', *s], c: 010}}\n"
+    quick = parse(text)
+    assert quick.value == yaml.safe_load(text)
+    where = ("a", "b", 1)
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert quick.position(Problem(where, "")) == parse(text).position(Problem(where, "")) == (142, 12)
+    assert quick.written(("a", "c")) == "010"
+    assert quick.written(where) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        (f"{LARGE}b:\n  - b\n c: 1\n", (143, 2), "does not fit the indentation"),
+        (f"{LARGE}b: {{{{output}}}}/x\n", (141, 4), 'in quotes, like "{{output}}/ckpt"'),
+        (f"{LARGE}# ä\nb: \ufffe\n", (142, 4), "the character U+FFFE is not allowed"),
+        (f"b: {'[' * 200_000}", None, "is nested too deeply"),
+        (f"{LARGE}{BOMB}", (151, 6), "the aliases in this value make it too large"),
+    ],
+)
+def test_a_large_text_that_is_no_document(text: str, position: tuple[int, int] | None, message: str) -> None:
+    with pytest.raises(DocumentError) as error:
+        parse(text)
+    assert message in str(error.value)
+    assert error.value.position == position
