@@ -112,6 +112,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.xdist_group("plays")
 @pytest.mark.parametrize("fault", list(FAULTS))
 class TestInTrouble:
     def test_the_store_equals_the_disk_in_the_end_and_the_exit_code_is_the_command_s(
@@ -131,6 +132,7 @@ class TestInTrouble:
         assert [each.status for each in sent] == [200]
 
 
+@pytest.mark.xdist_group("plays")
 @pytest.mark.parametrize("fault", FAILING)
 class TestWhatIsSaid:
     def test_each_failed_cycle_has_one_line_that_says_what_comes_next(self, plays: dict[str, Play], fault: str) -> None:

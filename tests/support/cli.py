@@ -120,10 +120,10 @@ class Osmo:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.communicate()
-        if going := self._going():
+        if any(_alive(run) for run in self.home.runs()) and (going := self._going()):
             self("workflow", "cancel", *going)
             with contextlib.suppress(AssertionError):
-                until(lambda: not self._going(), "the end", 15)
+                until(lambda: not any(_alive(run) for run in self.home.runs()), "the end", 15)
         for run in self.home.runs():
             _kill(run)
 
@@ -132,15 +132,18 @@ class Osmo:
         return [run["name"] for run in runs if run["status"] in ("RUNNING", "PENDING")]
 
 
+def _alive(run: RunDir) -> list[tuple[Process, bool]]:
+    """The processes of a run that are left, and whether each is a command, which leads a group."""
+    of_run = [run.supervisor, *(run.path / "tasks").glob("*/*/agent.json")]
+    found = [(path, False) for path in of_run] + [(path, True) for path in (run.path / "tasks").glob("*/*/child.json")]
+    known = [(Process.read(record), leads) for path, leads in found if (record := records.read(path)) is not None]
+    return [(process, leads) for process, leads in known if process.alive]
+
+
 def _kill(run: RunDir) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        of_run = [run.supervisor, *(run.path / "tasks").glob("*/*/agent.json")]
-        commands = list((run.path / "tasks").glob("*/*/child.json"))
-        for path in [*of_run, *commands]:
-            process = Process.read(records.read(path) or Process("", "", 0, 0).record())
-            if process.alive:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGKILL) if path in of_run else os.killpg(process.pid, signal.SIGKILL)
+    for process, leads in _alive(run):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL) if leads else os.kill(process.pid, signal.SIGKILL)
 
 
 def run_id(stdout: str) -> str:

@@ -40,7 +40,7 @@ class Rig:
         if constant:
             self.folder.mkdir()
             (self.folder / "constant").write_bytes(b"it never changes\n" * 1000)
-        token = f"token-of-{name}"
+        token = f"token-of-{self.run.path}"  # tests that run at the same time have others
         self.processes = Processes(self.run, token)
 
         command = [sys.executable, "-I", "-S", generations.__file__, str(self.folder), token, str(EXIT_CODE)]

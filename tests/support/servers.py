@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 NO_METADATA = {"AWS_METADATA_ENDPOINT": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true"}
 REGION = "us-east-1"
 _PATIENCE_S = 20.0
+_NOT_GIVEN = (10_000, 32_000)  # Linux gives ports from 32768 on, macOS from 49152 on
+_ANY = random.SystemRandom()  # tests that run at the same time choose others
 
 
 @dataclass
@@ -142,11 +145,12 @@ def silent_server() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses just now, nor is given: the kernel takes others for those who do not mind which."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", _ANY.randrange(*_NOT_GIVEN)))
+            return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:

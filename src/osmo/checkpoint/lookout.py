@@ -16,8 +16,8 @@ from osmo.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """files: may be read now. unsettled: those of them that still change, and are read as live files. moving: the
-    others, that wait for their writers to rest."""
+    """files: may be read now, in the order of the scan. unsettled: those of them that still change, and are read as
+    live files. moving: the others, that wait for their writers to rest."""
 
     files: Mapping[str, Stat]
     unsettled: Set[str]
@@ -47,8 +47,9 @@ class Lookout:
             found = {name: stat for name, stat in found.items() if name in resting} | self._looks(restless)
             resting = self._gate.look(found, self._clock.monotonic())
         unsettled = {name for name in found.keys() - resting if self._is_live(name)}
-        files = {name: found.get(name, changed[name]) for name in changed.keys() - (found.keys() - resting - unsettled)}
-        return Ready(files, unsettled, found.keys() - files.keys())
+        moving = found.keys() - resting - unsettled
+        files = {name: found.get(name, stat) for name, stat in changed.items() if name not in moving}
+        return Ready(files, unsettled, moving)
 
     def holding(self, moving: Set[str], databases: Set[str], last: Mapping[str, Saved]) -> set[str]:
         """Which of the moving files hold the commit. Live files and databases never do: they have ways of their own."""
