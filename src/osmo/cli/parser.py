@@ -24,6 +24,9 @@ def build(help_: Command) -> argparse.ArgumentParser:
     _looking(commands)
     _ending(commands)
     _checkpoint(_commands(modules.add_parser("checkpoint", help="look at and bring back what a url holds"), help_))
+    _credential(
+        _commands(modules.add_parser("credential", help="keep credentials of data stores", allow_abbrev=False), help_)
+    )
     settings = _command(modules, "settings", "show", "settings", "every setting, its value, and where that came from")
     _formats(settings)
     version = _command(modules, "version", "show", "version", "the version of osmo")
@@ -225,6 +228,27 @@ def _checkpoint(commands: Any) -> None:
     diff.add_argument("other", metavar="M", type=_count)
     _stream(diff)
     _formats(diff)
+
+
+def _credential(commands: Any) -> None:
+    keep = _command(commands, "set", "credential", "set_credential", "keep a credential on this machine")
+    keep.add_argument("name", metavar="NAME", help="what it is called")
+    keep.add_argument("--type", choices=("DATA", "GENERIC", "REGISTRY"), default="DATA", help="what it is for (DATA)")
+    keep.add_argument(
+        "--payload", nargs="+", action="extend", metavar="KEY=VALUE", help="its fields: endpoint=s3://bucket region=…"
+    )
+    keep.add_argument(
+        "--payload-file",
+        nargs="+",
+        action="extend",
+        metavar="KEY=PATH",
+        help="fields that are read from files, - from standard input",
+    )
+    keep.add_argument("--keyring", action="store_true", help="its access_key in the system's keyring, not in the file")
+    listing = _command(commands, "list", "credential", "list_credentials", "list them, without their secrets")
+    _formats(listing)
+    delete = _command(commands, "delete", "credential", "delete_credential", "forget a credential")
+    delete.add_argument("name", metavar="NAME", help="what it is called")
 
 
 def _url(parser: argparse.ArgumentParser) -> None:

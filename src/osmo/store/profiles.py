@@ -14,7 +14,7 @@ from osmo.errors import NoCredentials, StoreError
 from osmo.store.url import StoreUrl
 
 TRUE = {"1", "true", "yes", "on"}
-_KEYRING = "osmo"
+KEYRING = "osmo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _texts(values: object) -> dict[str, str]:
 def _with_secret(profile: Profile) -> Profile:
     if profile["keyring"] not in TRUE:
         return profile
-    secret = keyring().get_password(_KEYRING, profile.endpoint)
+    secret = keyring().get_password(KEYRING, profile.endpoint)
     if not secret:
         raise NoCredentials(f"the keyring holds nothing for {profile.endpoint}", hint="Set the credential again.")
     return Profile(profile.endpoint, f"{profile.source}, keyring", {**profile.values, "access_key": secret})

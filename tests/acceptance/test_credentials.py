@@ -1,0 +1,67 @@
+"""Credentials that are kept on this machine, and what uses them."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from acceptance.conftest import Bucket
+from support.cli import Osmo
+from support.servers import S3Server
+
+
+@pytest.fixture
+def bare(osmo: Osmo) -> Osmo:
+    """Without credentials and an endpoint in its environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"):
+        del osmo.environ[name]
+    return osmo
+
+
+def test_a_checkpoint_with_a_stored_credential_and_nothing_in_the_environment(
+    bare: Osmo, server: S3Server, bucket: Bucket
+) -> None:
+    (bare.directory / "secret").write_text(f"{server.secret}\n")
+    task = bare.task(
+        "mkdir -p d && echo weights > d/model",
+        checkpoint=[{"path": str(bare.directory / "d"), "url": f"s3://{bucket.name}/x", "frequency": "1h"}],
+    )
+    refused = bare("workflow", "submit", task)
+    assert (refused.returncode, "osmo credential set" in refused.stderr) == (2, True)
+    kept = bare(
+        *("credential", "set", "lab", "--type", "DATA", "--payload", f"endpoint=s3://{bucket.name}"),
+        *(f"access_key_id={server.key}", "--payload", f"override_url={server.endpoint}"),
+        *("--payload-file", "access_key=secret"),
+    )
+    assert kept.stdout == "Set DATA credential: lab (in ~/.config/osmo/config.yaml)\n", kept.stderr
+    run = bare.submit(task)
+    assert bare.wait(run).returncode == 0
+    assert (bucket.directory / "x/d/model").read_text() == "weights\n"
+
+
+def test_they_are_listed_without_a_value_and_deleted(bare: Osmo) -> None:
+    for arguments in (
+        ("one", "--payload", "endpoint=s3://b", "access_key_id=ID", "access_key=hunter2"),
+        ("two", "--type", "GENERIC", "--payload", "token=hunter2"),
+        ("three", "--type", "REGISTRY", "--payload", "registry=r.example", "username=me", "auth=hunter2"),
+    ):
+        assert bare("credential", "set", *arguments).returncode == 0
+    file = Path(bare.environ["HOME"], ".config/osmo/config.yaml")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    table, found = bare("credential", "list"), json.loads(bare("credential", "list", "--json").stdout)
+    assert "hunter2" not in table.stdout + table.stderr + str(found)
+    assert found[0] == {"name": "one", "type": "DATA", "endpoint": "s3://b", "fields": ["access_key", "access_key_id"]}
+    assert [one["name"] for one in found] == ["one", "two", "three"]
+    for name in ("one", "two", "three"):
+        assert bare("credential", "delete", name).stdout == f"Deleted credential: {name}\n"
+    assert bare("credential", "list").stdout == "There are no credentials.\n"
+    gone = bare("credential", "delete", "one")
+    assert (gone.returncode, gone.stderr.splitlines()[0]) == (2, "osmo: there is no credential 'one'")
+
+
+def test_a_mistake_shows_no_secret(bare: Osmo) -> None:
+    for arguments in (("--payload", "hunter2"), ("--payload", "endpoint=s3://b", "acces_key=hunter2")):
+        wrong = bare("credential", "set", "x", *arguments)
+        assert (wrong.returncode, "hunter2" in wrong.stdout + wrong.stderr) == (2, False)
+        assert len(wrong.stderr.splitlines()) == 1
