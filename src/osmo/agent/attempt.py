@@ -1,10 +1,11 @@
 """Puts together what takes part in one attempt, starts the command or finds it running, and lets the loop go."""
 
 import secrets
+import shutil
 from collections.abc import Mapping
 
-from osmo.agent import files
-from osmo.agent.child import Child, check_command
+from osmo.agent import start
+from osmo.agent.child import Child
 from osmo.agent.conclusion import Cause
 from osmo.agent.config import TaskConfig
 from osmo.agent.deadline import Patience
@@ -24,7 +25,6 @@ from osmo.logs.write import LogWriter
 from osmo.rundir import records
 from osmo.rundir.identity import host
 from osmo.rundir.paths import AttemptDir, RunDir
-from osmo.rundir.requests import ATTEMPT
 from osmo.states import COULD_NOT_START, PREEMPTED, RESTORE_FAILED, State
 
 
@@ -50,11 +50,14 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     opened = streams.open(lambda place: _earlier(where, place, is_first=is_first))
     try:
         if child is None:
-            environment = _prepare(where, config, environ, board, log)
+            board.enter(State.INITIALIZING)
+            for note in config.notes:
+                log.ours(note)
+            variables = start.environment(where, config, environ)
             timeout_s = config.limits.restore_timeout_s
             if (refused := bring_back(opened, config.attempt, events, canceled, clock, timeout_s)) is not None:
                 return _not_started(refused, board, log)
-            child = _start(where, config, environment, clock)
+            child = start.start(where, config, variables, clock)
     except (OsmoError, OSError, UnicodeError) as error:
         log.ours(f"Could not start: {error}")
         board.enter(State.FAILED_START_ERROR, exit_code=COULD_NOT_START, message=f"could not start: {error}")
@@ -75,30 +78,10 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
         Patience(config.limits.grace_s, config.limits.final_timeout_s),
         Requests(where, board, len(savers)),
     )
-    return attempt.run(Cause(status["cause"]) if status and status.get("cause") else None).state
-
-
-def _prepare(
-    where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], board: StatusBoard, log: LogWriter
-) -> Mapping[str, str]:
-    """What has to be right before anything is restored. The command's environment. Raises OsmoError."""
-    board.enter(State.INITIALIZING)
-    for note in config.notes:
-        log.ours(note)
-    environment = {"PYTHONUNBUFFERED": "1", **environ, **config.environment, ATTEMPT: str(where.path)}
-    check_command(_command(config), environment, config.cwd)
-    return environment
-
-
-def _start(where: AttemptDir, config: TaskConfig, environment: Mapping[str, str], clock: Clock) -> Child:
-    """Start the command. Raises OsmoError or OSError if it cannot be started."""
-    files.write(config.files)
-    where.data.mkdir(mode=0o700, exist_ok=True)
-    return Child.start(where, _command(config), environment, config.cwd, clock)
-
-
-def _command(config: TaskConfig) -> tuple[str, ...]:
-    return config.command or ("true",)
+    state = attempt.run(Cause(status["cause"]) if status and status.get("cause") else None).state
+    if state is State.COMPLETED and config.sandbox is not None:
+        shutil.rmtree(config.sandbox.root, ignore_errors=True)  # what was to be kept is in a store, or an output
+    return state
 
 
 def _not_started(why: NotStarted, board: StatusBoard, log: LogWriter) -> State:

@@ -58,11 +58,18 @@ class Child:
 
     @classmethod
     def start(
-        cls, attempt: AttemptDir, command: tuple[str, ...], environment: Mapping[str, str], cwd: str, clock: Clock
+        cls,
+        attempt: AttemptDir,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        cwd: str,
+        clock: Clock,
+        around: tuple[str, ...] = (),
     ) -> "Child":
         """Start the command, its output going to the attempt's `output`.
 
-        Its environment is `environment` and nothing else. If another agent was quicker, its command is returned.
+        Its environment is `environment` and nothing else. around: a command that runs it. If another agent was quicker,
+        its command is returned.
         Raises OSError or OsmoError if even the shell around it cannot run; then the command has not run.
         """
         with (
@@ -72,6 +79,7 @@ class Child:
             popen = subprocess.Popen(
                 [
                     *(_SHELL, "-c", _WRAPPER, "osmo-task", str(attempt.path), boot()),
+                    *around,
                     *(sys.executable, "-I", "-S", launch.__file__, str(_oom_score_adj()), *command),
                 ],
                 stdin=variables,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from osmo.agent.sandbox import Sandbox
 from osmo.errors import RunDirectoryError
 from osmo.rundir.records import Record
 from osmo.spec.checkpoint import CheckpointEntry
@@ -64,6 +65,7 @@ class TaskConfig:
     entries: tuple[CheckpointEntry, ...]
     limits: Limits
     notes: tuple[str, ...] = ()
+    sandbox: Sandbox | None = None
 
     @property
     def streams(self) -> tuple[tuple[CheckpointEntry, ...], ...]:
@@ -86,5 +88,13 @@ class TaskConfig:
                 "entries": tuple(CheckpointEntry(**entry) for entry in values["entries"]),
                 "limits": Limits(**values["limits"] | {"live": tuple(values["limits"].get("live", ()))}),
                 "notes": tuple(values["notes"]),
+                "sandbox": _sandbox(values.get("sandbox")),
             }
         )
+
+
+def _sandbox(record: Record | None) -> Sandbox | None:
+    if record is None:
+        return None
+    mounts, read_only = (tuple((seen, real) for seen, real in record[name]) for name in ("mounts", "read_only"))
+    return Sandbox(mounts, tuple(record["shared"]), read_only)

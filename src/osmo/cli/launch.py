@@ -60,3 +60,12 @@ def _never_started(run: RunDir) -> bool:
         return False
     since = SystemClock().now() - datetime.fromisoformat(record["submitted"])
     return record["host"] == host() and since > _TIME_TO_START
+
+
+def works(command: list[str]) -> bool:
+    """Whether a command that does nothing succeeds."""
+    try:
+        done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    except OSError:
+        return False
+    return done.returncode == 0

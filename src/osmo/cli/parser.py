@@ -71,6 +71,9 @@ def _starting(commands: Any) -> None:
     submit.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
     submit.add_argument("--grace", metavar="DURATION", help="from TERM to KILL; on preemption, for everything (25s)")
     submit.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
+    submit.add_argument(
+        "--runtime", choices=("auto", "process", "sandbox"), help="run tasks in a sandbox: those with an image (auto)"
+    )
     _formats(submit)
 
     validate = _command(commands, "validate", "submit", "validate", "say what is wrong with a spec, run nothing")

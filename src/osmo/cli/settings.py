@@ -41,6 +41,12 @@ KNOWN = (
         "how long a task whose checkpoint is to be restored waits for a store that gives no answer",
     ),
     Known("spot", "OSMO_SPOT", "auto", "ask the cloud whether this machine is about to go: auto, off, or an address"),
+    Known(
+        "runtime",
+        "OSMO_RUNTIME",
+        "auto",
+        "whether tasks run in a sandbox: auto (those with an image), sandbox (all), or process (none)",
+    ),
     Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read"),
     Known(
         "live",

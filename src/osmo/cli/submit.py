@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from osmo.agent.config import FileSpec, Limits, TaskConfig
-from osmo.cli import launch, watch
+from osmo.agent.sandbox import Sandbox
+from osmo.cli import launch, runtime, watch
 from osmo.cli.before import ask_stores, limits, warn
 from osmo.cli.not_yet import refuse_what_does_not_run_yet
 from osmo.cli.output import print_json
@@ -31,6 +32,7 @@ from osmo.spec.given import given
 from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
 from osmo.spec.prepared import prepare
+from osmo.spec.rules import SANDBOX_OUTPUT
 from osmo.spec.task import Task
 from osmo.spec.tokens import resolve, values
 
@@ -59,6 +61,7 @@ def submit(args: argparse.Namespace) -> int:
     settings = load()
     settings.override("grace", args.grace, "--grace")
     settings.override("spot", args.spot, "--spot")
+    settings.override("runtime", args.runtime, "--runtime")
     settings.override("restore_timeout", args.restore_timeout, "--restore-timeout")
     home = Home(settings.home)
     where = _place(settings)
@@ -70,6 +73,7 @@ def submit(args: argparse.Namespace) -> int:
     if args.dry_run:
         return 0
     refuse_what_does_not_run_yet(Path(args.file), checked.workflow)
+    runtime.refuse_what_cannot_run(checked.workflow.tasks, where)
     home.prepare()
     plan = _Plan(home, where, checked, limits(settings))
     warn(*plan.refuse_what_others_write())
@@ -127,10 +131,7 @@ class _Plan:
     @property
     def notes(self) -> dict[str, tuple[str, ...]]:
         """What each task's log begins with."""
-        return {
-            task.name: (f"{task.name} runs on this host, not in {task.image}",) if task.image else ()
-            for task in self._tasks
-        }
+        return {task.name: runtime.note(task, self.where) for task in self._tasks}
 
     def refuse_what_others_write(self) -> list[str]:
         """Raises UsageError for a stream or a file that a running task has, and for a file that a person made.
@@ -213,16 +214,29 @@ class _Plan:
             environment=dict(task.environment),
             cwd=self.where.cwd,
             files=files,
-            entries=tuple(
-                replace(entry, shared=each) for entry, each in zip(place.entries(task, self.where), shared, strict=True)
-            ),
+            entries=tuple(self._entries(task, run, shared)),
             limits=self.limits,
             notes=self.notes[task.name],
+            sandbox=self._sandbox(task, run),
         )
         records.write(attempt.task, config.record())
         for file in place.files(task, self.where):
-            made = made_files.Made(file.path, made_files.digest(file.data), run.id, task.name)
-            made_files.claim(self.home, made)
+            if not self._is_private(task, file.path):
+                made = made_files.Made(file.path, made_files.digest(file.data), run.id, task.name)
+                made_files.claim(self.home, made)
+
+    def _entries(self, task: Task, run: RunDir, shared: list[bool]) -> Iterator[CheckpointEntry]:
+        sandbox = self._sandbox(task, run)
+        for entry, each in zip(place.entries(task, self.where), shared, strict=True):
+            seen, real = (sandbox.mount_of(entry.root) if sandbox else None) or ("", "")
+            yield replace(entry, shared=each, seen=seen, real=real)
+
+    def _sandbox(self, task: Task, run: RunDir) -> Sandbox | None:
+        attempt = run.attempt(task.name, 0)
+        return runtime.sandbox_of(task, self.where, attempt, str(attempt.data))
+
+    def _is_private(self, task: Task, path: str) -> bool:
+        return self.where.is_private(path, has_image=task.image is not None)
 
     def _shared(self) -> dict[str, list[bool]]:
         """Of each task's entries, whether other tasks may overwrite their plain files."""
@@ -238,12 +252,15 @@ class _Plan:
 
     def _files(self, run: RunDir) -> dict[str, tuple[FileSpec, ...]]:
         """Each task's files, and whether each may replace what is there. Raises UsageError if one may not be made."""
-        return {raw.name: tuple(self._file_specs(self._resolved(raw, run))) for raw in self._tasks}
+        return {raw.name: tuple(self._file_specs(self._resolved(raw, run), run)) for raw in self._tasks}
 
-    def _file_specs(self, task: Task) -> Iterator[FileSpec]:
+    def _file_specs(self, task: Task, run: RunDir) -> Iterator[FileSpec]:
+        sandbox = self._sandbox(task, run)
         for file in place.files(task, self.where):
-            replace = made_files.may_make(self.home, file.path, file.data, task.name, self._is_live)
-            yield FileSpec(file.path, base64.b64encode(file.data).decode(), replace)
+            is_private = self._is_private(task, file.path)
+            replace = is_private or made_files.may_make(self.home, file.path, file.data, task.name, self._is_live)
+            path = sandbox.real(file.path) if sandbox else file.path
+            yield FileSpec(path, base64.b64encode(file.data).decode(), replace)
 
     def _is_live(self, run_id: str, task: str) -> bool:
         run = RunDir(self.home.workflows / run_id)
@@ -257,7 +274,7 @@ class _Plan:
         folder = run.attempt(task.name, 0)
         known = values(
             task,
-            output=str(folder.data),
+            output=SANDBOX_OUTPUT if runtime.is_boxed(task, self.where) else str(folder.data),
             inputs=[str(folder.path / f"input-{number}") for number in range(len(task.inputs))],
             hosts={mate.name: "localhost" for mate in group.tasks},
             workflow_id=run.id,
@@ -298,7 +315,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _place(settings: Settings) -> Place:
-    return Place(environment(), os.getcwd(), str(settings.home))
+    return runtime.place(settings, environment(), os.getcwd())
 
 
 def _say_submitted(run: RunDir, plan: _Plan, args: argparse.Namespace) -> None:

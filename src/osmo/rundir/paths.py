@@ -78,6 +78,16 @@ class AttemptDir:
         return self.path / "requests"
 
     @property
+    def programs(self) -> Path:
+        """What stands at the end of the command's PATH: `osmo`."""
+        return self.path / "bin"
+
+    @property
+    def root(self) -> Path:
+        """The folder that a task in a sandbox sees as its `/`."""
+        return self.path / "root"
+
+    @property
     def scratch(self) -> Path:
         """Copies of databases, while they are sent."""
         return self.path / "scratch"

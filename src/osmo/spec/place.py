@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from osmo.errors import SpecError
 from osmo.spec import url
@@ -21,15 +21,39 @@ class Place:
     environ: the environment of the submit.
     cwd: its working directory, absolute.
     osmo_home: `$OSMO_HOME`, absolute.
+    runtime: whether tasks run in a sandbox: `auto` (those with an image), `sandbox` (all), `process` (none).
+    shared: the names in `/` that a task in a sandbox sees as they are; all others are its own.
     """
 
     environ: Mapping[str, str]
     cwd: str
     osmo_home: str
+    runtime: Literal["auto", "process", "sandbox"] = "process"
+    shared: frozenset[str] = frozenset()
+
+    def in_sandbox(self, *, has_image: bool) -> bool:
+        """Whether a task runs in one."""
+        return self.runtime == "sandbox" or (self.runtime == "auto" and has_image)
+
+    def is_private(self, path: str, *, has_image: bool) -> bool:
+        """Whether the absolute `path` is a task's own, whatever this machine or another task has there."""
+        if not self.in_sandbox(has_image=has_image) or _first(path) in self.shared:
+            return False
+        return not (self.shows_cwd and posixpath.commonpath((self.cwd, path)) == self.cwd)
+
+    @property
+    def shows_cwd(self) -> bool:
+        """Whether the working directory needs to be shown to a sandbox: where a person works stays there, also below
+        /tmp. But /tmp itself is the task's own."""
+        return _first(self.cwd) not in self.shared and self.cwd.count("/") > 1
 
     def run_directory(self, workflow_id: str) -> str:
         """The directory of a run (design: the run directory)."""
         return posixpath.join(self.osmo_home, "workflows", workflow_id)
+
+
+def _first(path: str) -> str:
+    return path.lstrip("/").partition("/")[0]
 
 
 def located(path: str, environment: Mapping[str, str], place: Place) -> str:

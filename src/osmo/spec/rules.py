@@ -18,6 +18,8 @@ from osmo.spec.task import CheckpointSpec, File
 from osmo.spec.tokens import example, substitute
 
 SHORT_S: Final = 1.0
+SANDBOX_OUTPUT: Final = "/osmo/data/output"
+"""`{{output}}` of a task that has folders of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Parts:
     environment: Mapping[str, str]
     files: Mapping[int, File]
     checkpoint: Mapping[int, CheckpointSpec]
+    has_image: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ class _Task:
     tokens: Mapping[str, str]
     environment: Mapping[str, str]
 
+    def is_private(self, path: str) -> bool:
+        return self.place.is_private(path, has_image=self.parts.has_image)
+
     def text(self, raw: str) -> str:
         """With a value for each token; for inputs and hosts one is as good as another."""
         return example(substitute(raw, self.tokens))
@@ -58,12 +64,13 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file's path on the host, and where in the spec it stands."""
+    """A file's path, and where in the spec it stands. private: no other task has that path."""
 
     task: Parts
     number: int
     field: Field
     value: str
+    private: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ def entry_findings(
 def _task(workflow: str, parts: Parts, place: Place) -> _Task:
     run = place.run_directory(f"{workflow}-1")
     output = f"{run}/tasks/{parts.name}/0/data"
+    if place.in_sandbox(has_image=parts.has_image):
+        output = SANDBOX_OUTPUT
     tokens = {"workflow_id": f"{workflow}-1", "output": output}
     environment: dict[str, str] = {}
     for name, value in parts.environment.items():
@@ -130,7 +139,7 @@ def _placed_files(task: _Task, found: Findings) -> Iterator[_File]:
         except ValueError as error:
             found.problems.append(Problem((*field, "path"), str(error)))
         else:
-            yield _File(task.parts, number, field, path)
+            yield _File(task.parts, number, field, path, task.is_private(path))
 
 
 def _placed_entries(task: _Task, found: Findings) -> Iterator[_Entry]:
@@ -147,6 +156,8 @@ def _placed_entries(task: _Task, found: Findings) -> Iterator[_Entry]:
 
 def _misplaced(task: _Task, item: _Entry, real: Callable[[str], str]) -> Iterator[Problem]:
     """What a checkpoint would upload of our own: the store's files, the run's records."""
+    if task.is_private(item.value.root):
+        return
     entry, root, run = item.value, real(item.value.root), real(task.run)
     if _contains(root, run):
         text = f"{shown(entry.path)} contains the run directory, which is below {task.place.osmo_home}"
@@ -184,10 +195,10 @@ def _doubtful(item: _Entry) -> Iterator[Problem]:
 
 
 def _shared_files(files: list[_File]) -> Iterator[Problem]:
-    """All tasks run on one host, and each file has one writer."""
-    first: dict[str, _File] = {}
+    """Tasks share what they see of the host, and each file has one writer."""
+    first: dict[tuple[str, str], _File] = {}
     for item in files:
-        other = first.setdefault(item.value, item)
+        other = first.setdefault((item.task.name if item.private else "", item.value), item)
         if other is item:
             continue
         if other.task is item.task:

@@ -64,7 +64,8 @@ def salvage(document: Document, directory: Path, variables: Mapping[str, str]) -
         except ValidationError:
             continue  # without it nobody can say where its paths lie
         checkpoint = _valid(document, (*where, "checkpoint"), CheckpointSpec.model_validate)
-        saved.tasks.append(Parts(where, name, environment, files, checkpoint))
+        has_image = task.get("image") is not None
+        saved.tasks.append(Parts(where, name, environment, files, checkpoint, has_image))
     return saved
 
 

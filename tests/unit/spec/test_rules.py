@@ -14,9 +14,9 @@ PLACE = Place({"HOME": "/home/me", "DATA": "/data"}, "/proj", HOME)
 LINKS = {"/link": "/home", "/link/ckpt": "/home/ckpt"}
 
 
-def found(tasks: str) -> Findings:
+def found(tasks: str, place: Place = PLACE) -> Findings:
     document = parse(f"workflow:\n  name: w\n  tasks:\n{textwrap.indent(textwrap.dedent(tasks), '  ')}")
-    return findings("w", salvage(document, Path("/nowhere"), {}).tasks, PLACE, lambda path: LINKS.get(path, path))
+    return findings("w", salvage(document, Path("/nowhere"), {}).tasks, place, lambda path: LINKS.get(path, path))
 
 
 def said(problems: list[Problem]) -> list[str]:
@@ -200,3 +200,21 @@ def test_what_deserves_a_warning(tasks: str, warnings: list[str]) -> None:
     findings = found(tasks)
     assert findings.problems == []
     assert said(findings.warnings) == warnings
+
+
+BOXED = Place({"HOME": "/home/me"}, "/tmp/proj", HOME, "auto", frozenset({"home", "usr"}))
+
+
+@pytest.mark.parametrize(
+    ("path", "is_shared"), [("/tmp/run.sh", False), ("/workspace/a", False), ("/home/a", True), ("/tmp/proj/a", True)]
+)
+def test_in_a_sandbox_a_path_is_a_task_s_own_unless_it_is_the_machine_s(path: str, is_shared: bool) -> None:
+    tasks = "\n".join(f"- {{name: {name}, image: i, files: [{{path: {path}, contents: x}}]}}" for name in "ab")
+    assert bool(found(tasks, BOXED).problems) is is_shared
+    assert found(tasks.replace("image: i, ", ""), BOXED).problems
+
+
+def test_a_private_folder_neither_holds_nor_lies_in_a_store_of_the_machine() -> None:
+    tasks = checkpoints("path: /tmp, url: 'file:///tmp/store'")
+    assert found(tasks, BOXED).problems
+    assert not found(tasks.replace("name: a", "name: a\n  image: i"), BOXED).problems
