@@ -58,6 +58,12 @@ class AlreadyExists(StoreError):
     """The object was to be created, and is there already."""
 
 
+class NoRecord(StoreError):
+    """What lies at the key of a checkpoint's record is none."""
+
+    hint = "If it is damaged: `--at N` restores another checkpoint. Remove that object, and the others count again."
+
+
 class NoBucket(StoreError):
     """The bucket or container does not exist."""
 

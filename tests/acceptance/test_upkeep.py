@@ -191,6 +191,19 @@ def test_while_a_run_writes_its_stream_is_taken_only_by_force(osmo: Osmo, tmp_pa
     assert osmo.logged(run, "fenced by osmo checkpoint prune")
 
 
+def test_a_damaged_record_hides_no_other_and_is_never_passed_over_for_the_newest(osmo: Osmo, url: Url) -> None:
+    records = sorted((url.folder / ".osmo/main.ck/log").iterdir())
+    newest = [path for path in records if json.loads(path.read_bytes())["kind"] == "checkpoint"][-1]
+    newest.write_bytes(b"")
+    listed = osmo("checkpoint", "list", str(url), "--json")
+    assert (listed.returncode, [each["checkpoint"] for each in json.loads(listed.stdout)]) == (1, [2, 1])
+    assert f"{newest.name}: not a record of a checkpoint" in listed.stderr
+    refused = osmo("checkpoint", "restore", str(url), "back")
+    assert (refused.returncode, newest.name in refused.stderr, "--at N" in refused.stderr) == (1, True, True)
+    assert osmo("checkpoint", "restore", str(url), "back", "--at", "2").returncode == 0
+    assert (osmo.directory / "back/a").read_text() == "two\n"
+
+
 @pytest.mark.parametrize("command", [("mirror",), ("prune", "--keep", "1")])
 def test_a_url_without_checkpoints_is_said_to_have_none(osmo: Osmo, command: tuple[str, ...]) -> None:
     result = osmo("checkpoint", *command, "file:///nowhere/at/all")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Trigger, Writer
-from osmo.errors import StoreError
+from osmo.errors import NoRecord, StoreError
 
 FORMAT = 1
 _COMPRESS_ABOVE = 1024 * 1024
@@ -37,7 +37,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(body: bytes) -> Record:
-    """The record of these bytes. Raises StoreError if it is none, or of a newer format."""
+    """The record of these bytes. Raises NoRecord if it is none, StoreError if it is of a newer format."""
     try:
         record = json.loads(_plain(body))
         if record["format"] > FORMAT:
@@ -60,7 +60,7 @@ def decode(body: bytes) -> Record:
             return Close(**common, behind=tuple(record["behind"]))
         raise ValueError(f"of an unknown kind: {kind!r}")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError, EOFError, zlib.error) as error:
-        raise StoreError(f"not a record of a checkpoint: {error}") from error
+        raise NoRecord(f"not a record of a checkpoint: {error}") from error
 
 
 def _facts(record: Record) -> dict[str, Any]:

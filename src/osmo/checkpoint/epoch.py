@@ -20,6 +20,8 @@ from osmo.clock import Clock
 from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
 from osmo.store.base import Store
 
+_CLAIMS = 20  # tries, of which each but the last lost against another claim
+
 
 class Fenced(StoreError):
     """The stream belongs to another writer now. `by`: to whom."""
@@ -127,22 +129,25 @@ class Epoch:
 
     def claim(self, store: Store) -> None:
         """Take the stream over. Raises StoreError."""
-        while True:
+        for tried in range(_CLAIMS):
+            if tried > 1:
+                self._clock.wait(self._never, random.random())
             records = list(self._reader.all(store).values())
             self.epoch = max((record.mark.epoch for record in records), default=0) + 1
             self.number = max((record.mark.number for record in records), default=0)
             alone = not self.place.shared and closed_well(records)
             base = max((each.mark for each in log.checkpoints(records)), default=None)
-            made = self._clock.now()
-            claim = Claim(self.next_mark, self.writer, self.place.prefix, alone, made, base)
+            claim = Claim(self.next_mark, self.writer, self.place.prefix, alone, self._clock.now(), base)
             try:
                 self._make(store, claim)
             except Fenced:  # somebody claims at the same time
                 continue
             found = self._reader.all(store)
             if self._counts(claim, list(found.values())):
-                break
-        self._begin(store, claim, found)
+                self._begin(store, claim, found)
+                return
+        where = f"{store.url}/{log.folder(self.place.stream, 'log')}"
+        raise StoreError(f"{where}: the store does not list all that it holds, or many writers begin at once")
 
     def _counts(self, claim: Claim, records: list[Record]) -> bool:
         """Whether nothing stands above the claim: its number might be one that a tidy had freed."""

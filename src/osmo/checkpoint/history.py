@@ -3,7 +3,7 @@
 from osmo.checkpoint import log
 from osmo.checkpoint.key import CONTROL, escaped
 from osmo.checkpoint.manifest import Checkpoint
-from osmo.errors import UsageError
+from osmo.errors import NoRecord, UsageError
 from osmo.store.base import Store
 
 _AT_ONCE = 16
@@ -14,12 +14,12 @@ def streams(store: Store) -> tuple[str, ...]:
     return tuple(name for name in store.folders(CONTROL) if log.slots(store, name))
 
 
-def checkpoints(store: Store, stream: str) -> list[Checkpoint]:
+def checkpoints(store: Store, stream: str, passed_over: list[NoRecord] | None = None) -> list[Checkpoint]:
     """All checkpoints of a stream that are still there, oldest first, each number once.
 
-    Raises StoreError, also for a record of a newer format.
+    Raises StoreError, also for a record of a newer format. passed_over: gets damaged records, instead of an error.
     """
-    found = log.checkpoints(log.Reader(stream, _AT_ONCE).all(store).values())
+    found = log.checkpoints(log.Reader(stream, _AT_ONCE).all(store, passed_over).values())
     by_number = {checkpoint.number: checkpoint for checkpoint in found}
     return sorted(
         by_number.values(), key=lambda checkpoint: checkpoint.mark
@@ -40,13 +40,17 @@ def choose(store: Store, stream: str | None) -> str:
 
 
 def find(store: Store, stream: str | None, number: int | None) -> tuple[str, Checkpoint]:
-    """A stream, as `choose` says, and its checkpoint of that number (None: the newest). Raises UsageError likewise."""
+    """A stream, as `choose` says, and its checkpoint of that number (None: the newest). Raises UsageError likewise;
+    NoRecord if a record is damaged, which may be that of the newest, or of the one that was asked for."""
     name = choose(store, stream)
-    found = checkpoints(store, name)
-    if not found:
+    damaged: list[NoRecord] | None = None if number is None else []
+    found = checkpoints(store, name, damaged)
+    if not found and not damaged:
         raise UsageError(f"{store.url}: there is no checkpoint of {name} yet")
     for checkpoint in reversed(found):
         if number in (None, checkpoint.number):
             return name, checkpoint
+    if damaged:
+        raise damaged[0]
     numbers = ", ".join(str(each.number) for each in found)
     raise UsageError(f"{store.url}: there is no checkpoint {number} of {name} (there is {numbers})")

@@ -9,7 +9,7 @@ from datetime import datetime
 from osmo.checkpoint.encoding import decode
 from osmo.checkpoint.key import CONTROL, escaped
 from osmo.checkpoint.manifest import Checkpoint, Mark, Record
-from osmo.errors import NotFound, StoreError
+from osmo.errors import NoRecord, NotFound, StoreError
 from osmo.store.base import Store
 
 _NAME = re.compile(r"(\d{8,})(?:\.(\d{8,})\.([0-9a-f]+))?\.json")
@@ -69,16 +69,22 @@ class Reader:
         self._at_once = at_once
         self._known: dict[str, Record] = {}
 
-    def all(self, store: Store) -> dict[str, Record]:
-        """Every record by key, oldest first. Raises StoreError, also for a format that is not known."""
+    def all(self, store: Store, passed_over: list[NoRecord] | None = None) -> dict[str, Record]:
+        """Every record by key, oldest first. Raises StoreError, also for a format that is not known.
+
+        passed_over: gets what lies among the records and is none, instead of being raised.
+        """
         for _ in range(_TRIES):
             listed = slots(store, self.stream)
             self._known = {slot.key: self._known[slot.key] for slot in listed if slot.key in self._known}
             missing = [slot.key for slot in listed if slot.key not in self._known]
             try:
-                self._known.update(zip(missing, _each(store, missing, self._at_once), strict=True))
+                found = _each(store, missing, self._at_once, tolerant=passed_over is not None)
             except NotFound:  # removed since it was listed: so there are newer ones
                 continue
+            self._known.update((key, each) for key, each in found.items() if not isinstance(each, NoRecord))
+            if passed_over is not None:
+                passed_over += (each for each in found.values() if isinstance(each, NoRecord))
             self._known = dict(sorted(self._known.items(), key=lambda item: item[1].mark))
             return self._known.copy()
         raise StoreError(f"{store.url}/{folder(self.stream, 'log')}: a record is listed, and is not there")
@@ -94,11 +100,13 @@ class Reader:
 
 
 def read(store: Store, key: str) -> Record:
-    """The record at a key. Raises NotFound; StoreError if it is none, or of a newer format."""
+    """The record at a key. Raises NotFound; NoRecord if it is none; StoreError if it is of a newer format."""
+    body = store.get(key)
     try:
-        return decode(store.get(key))
-    except NotFound:
-        raise
+        record = decode(body)
+        if (match := _NAME.fullmatch(key.rpartition("/")[2])) and int(match[1]) != record.mark.number:
+            raise NoRecord(f"it says that its number is {record.mark.number}")
+        return record
     except StoreError as error:
         raise type(error)(f"{store.url}/{key}: {error}", hint=error.hint) from error
 
@@ -123,8 +131,16 @@ def kept(records: Iterable[Record], keep: int, *, spare: bool = True) -> list[Ch
     return [found[mark] for mark in sorted(chain)]
 
 
-def _each(store: Store, keys: list[str], at_once: int) -> list[Record]:
+def _each(store: Store, keys: list[str], at_once: int, *, tolerant: bool) -> dict[str, Record | NoRecord]:
+    def one(key: str) -> Record | NoRecord:
+        try:
+            return read(store, key)
+        except NoRecord as error:
+            if not tolerant:
+                raise
+            return error
+
     if min(len(keys), at_once) <= 1:
-        return [read(store, key) for key in keys]
+        return {key: one(key) for key in keys}
     with ThreadPoolExecutor(min(at_once, len(keys)), thread_name_prefix="log") as threads:
-        return list(threads.map(lambda key: read(store, key), keys))
+        return dict(zip(keys, threads.map(one, keys), strict=True))

@@ -220,7 +220,7 @@ def _name(ready: dict[Target, bool], mark: Mark, folder: Path) -> None:
 def _was_dropped(store: Store, stream: str, checkpoint: Checkpoint, *, newest: bool) -> bool:
     """Whether its bytes may be gone because newer ones were made. A checkpoint that is still in the log, and not the
     newest that was asked for, is damaged."""
-    found = [each.mark for each in history.checkpoints(store, stream)]
+    found = [each.mark for each in history.checkpoints(store, stream, None if newest else [])]
     return any(mark > checkpoint.mark for mark in found) if newest else checkpoint.mark not in found
 
 

@@ -16,7 +16,7 @@ from osmo.checkpoint.verify import verify as check
 from osmo.cli.main import FAILED, OK
 from osmo.cli.output import files_of, plain, print_json, print_table
 from osmo.cli.settings import environment
-from osmo.errors import OsmoError, UsageError
+from osmo.errors import NoRecord, OsmoError, UsageError
 from osmo.logs.size import bytes_of
 from osmo.spec import url as urls
 from osmo.store.base import Store
@@ -28,19 +28,22 @@ _MOST_LINES = 20
 def list_checkpoints(args: argparse.Namespace) -> int:
     """The checkpoints of each stream, the newest first."""
     store = store_of(args.url)
+    damaged: list[NoRecord] = []
     found = [
         (stream, checkpoint)
         for stream in history.streams(store)
-        for checkpoint in [*reversed(history.checkpoints(store, stream))][: args.count]
+        for checkpoint in [*reversed(history.checkpoints(store, stream, damaged))][: args.count]
     ]
     if args.format == "json":
         print_json([_summary(stream, checkpoint) for stream, checkpoint in found])
-    elif not found:
+    elif not found and not damaged:
         print(f"There are no checkpoints at {args.url}.")
     else:
         columns = ("Stream", "Checkpoint", "Time", "Why", "Files", "Size", "Complete", "By")
         print_table(columns, [_row(stream, checkpoint) for stream, checkpoint in found])
-    return OK
+    for error in damaged:
+        print(plain(f"osmo: {error}"), f"      {error.hint}", sep="\n", file=sys.stderr)
+    return FAILED if damaged else OK
 
 
 def show(args: argparse.Namespace) -> int:

@@ -40,9 +40,7 @@ UNKNOWN_HOST: Final = {
     "gs": "Correct the network's DNS.",
 }
 MAY_LIST: Final = {
-    "azure": f"{_AZURE_ROLE} If it may only write: submit with --no-check.",
-    "gs": "The account needs the role Storage Object User on the bucket. If it may only write: submit with --no-check.",
+    "azure": _AZURE_ROLE,
+    "gs": "The account needs the role Storage Object User on the bucket.",
 }
-MAY_LIST_S3: Final = (
-    "The store must let you list it (s3:ListBucket). If it only lets you write: submit with --no-check."
-)
+MAY_LIST_S3: Final = "Checkpoints need s3:ListBucket, s3:GetObject and s3:PutObject there."

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,10 +8,10 @@ from osmo.checkpoint.encoding import decode
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
 from osmo.errors import NotFound, StoreError, Unavailable
-from osmo.store.base import Store
+from osmo.store.base import Object, Store
 from support.clock import FakeClock
 from support.memory import MemoryStore
-from support.stores import Flaky, Losing, Recording, Request, is_record
+from support.stores import Flaky, Losing, Recording, Request, Wrapper, is_record
 from unit.checkpoint.records import ONE, STREAM, TWO, checkpoint, claim, close, file, put
 
 OBJECT = f".osmo/{STREAM}/objects/00000002-00000001-1"
@@ -142,6 +142,17 @@ def test_a_claim_that_lands_on_a_number_that_was_freed_does_not_count(memory: Me
     assert (second.epoch, second.number, second.base.mark) == (3, 4, Mark(1, 3))
     with pytest.raises(Fenced):
         first.commit(memory, next_of(first))
+
+
+def test_a_store_that_never_lists_a_record_that_it_has_is_an_error_and_not_asked_for_ever(memory: MemoryStore) -> None:
+    class Stale(Wrapper):
+        def list(self, prefix: str) -> Iterator[Object]:
+            return (each for each in super().list(prefix) if not each.key.endswith("00000002.json"))
+
+    put(memory, claim(1), checkpoint(2))
+    with pytest.raises(StoreError, match="does not list all that it holds"):
+        claimed(Stale(memory), TWO)
+    assert len(memory.objects) == 2
 
 
 def test_a_claim_whose_answer_was_lost_is_ones_own(memory: MemoryStore) -> None:

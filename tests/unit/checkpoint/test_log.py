@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmo.checkpoint import log
+from osmo.checkpoint.encoding import encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, Mark, Record
-from osmo.errors import StoreError, Unavailable
+from osmo.errors import NoRecord, StoreError, Unavailable
 from support.memory import MemoryStore
 from support.stores import Flaky, Recording, Request
 from unit.checkpoint.records import STREAM, checkpoint, claim, close, put
@@ -118,6 +119,22 @@ def test_an_outage_and_a_strange_record_are_errors(memory: MemoryStore, at_once:
     with pytest.raises(StoreError, match=r"00000003.json: a record of format 2") as caught:
         log.Reader(STREAM, at_once).all(memory)
     assert "newer version" in caught.value.hint
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+@pytest.mark.parametrize("body", [b"", encode(checkpoint(7))])
+def test_what_is_no_record_of_its_number_is_an_error_or_passed_over(
+    memory: MemoryStore, at_once: int, body: bytes
+) -> None:
+    put(memory, claim(1), checkpoint(2))
+    memory.put(f".osmo/{STREAM}/log/00000003.json", body)
+    with pytest.raises(NoRecord, match="00000003.json"):
+        log.Reader(STREAM, at_once).all(memory)
+    passed_over: list[NoRecord] = []
+    records = log.Reader(STREAM, at_once).all(memory, passed_over).values()
+    assert [record.mark.number for record in records] == [1, 2]
+    [error] = passed_over
+    assert "00000003.json" in str(error)
 
 
 # What stays restorable
