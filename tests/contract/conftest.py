@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from osmo.clock import SystemClock
+from osmo.store import obs, splice
+from osmo.store.trust import Trust
 from support.servers import S3Server, moto_s3, rclone_s3
 
 BUCKET = "bucket"
@@ -20,6 +23,14 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def moto() -> Iterator[S3Server]:
     with moto_s3(buckets=(BUCKET,)) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test finds out about a server, the next one does not know."""
+    fresh = Trust(SystemClock())
+    for module in (obs, splice):
+        monkeypatch.setattr(module, "TRUST", fresh)
 
 
 @pytest.fixture

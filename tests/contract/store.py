@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from osmo.errors import AlreadyExists, NoRanges, NotFound, StoreError
-from osmo.store.base import Object, Store
+from osmo.errors import AlreadyExists, NoCopy, NoRanges, NotFound, StoreError
+from osmo.store.base import Object, Range, Store
 
 MIB = 1 << 20
 PART = 5 * MIB
@@ -40,6 +40,7 @@ class StoreContract:
 
     create_only = True  # False: the server ignores If-None-Match
     ranges = True  # False: it answers 200 to a request for a part
+    splices = True  # False: it cannot copy ranges into parts
 
     def test_what_was_put_is_there(self, store: Store) -> None:
         store.put("ckpt/model.pt", b"weights")
@@ -304,6 +305,54 @@ class StoreContract:
             with pytest.raises(StoreError, match="cannot be stored"):
                 store.copy(source, target, 0)
         assert set(listed(store)) == {"a"}
+
+    @pytest.mark.parametrize("key", ["k", "odd #1/100%/é+?"])
+    def test_an_object_is_put_together_from_another_one(self, store: Store, key: str) -> None:
+        old = os.urandom(2 * PART + 7)
+        source = Object(f"from/{key}", len(old), store.put(f"from/{key}", old))
+        first, last = os.urandom(PART), os.urandom(3)
+        kept = Range(PART, PART + 7, old[-7:])
+
+        def splice() -> str:
+            return store.splice(key, source, iter((first, kept, last)), concurrency=2)
+
+        if self.splices:
+            etag = splice()
+            assert store.get(key) == first + old[PART:] + last
+            assert store.head(key) == Object(key, 2 * PART + 10, etag)
+            assert store.splices() is not None
+        else:
+            with pytest.raises(NoCopy):
+                splice()
+            assert store.splices() is None
+        assert store.get(source.key) == old
+
+    def test_nothing_is_put_together_from_what_is_not_there_or_is_another_by_now(self, store: Store) -> None:
+        if not self.splices:
+            pytest.skip("it does not splice")
+        etag = store.put("source", b"old" * PART)
+        store.put("source", b"new" * PART)
+        store.put("k", b"before")
+        for source in (Object("source", 3 * PART, etag), Object("nothing", 3 * PART, etag)):
+            with pytest.raises(NotFound):
+                store.splice("k", source, iter((Range(0, 3 * PART),)), concurrency=1)
+        assert store.get("k") == b"before"
+        assert store.splices() is not None  # it is not the server's fault
+
+    def test_parts_that_raise_leave_nothing_that_was_put_together(self, store: Store) -> None:
+        def moving() -> Iterator[bytes | Range]:
+            yield Range(0, PART)
+            yield bytes(PART)
+            raise Moved("changed while it was read")
+
+        if not self.splices:
+            pytest.skip("it does not splice")
+        source = Object("source", 2 * PART, store.put("source", bytes(2 * PART)))
+        with pytest.raises(Moved, match="changed while it was read"):
+            store.splice("k", source, moving(), concurrency=2)
+        assert set(listed(store)) == {"source"}
+        assert list(store.unfinished("")) == []
+        assert store.splices() is not None
 
     def test_folders_are_the_segments_that_go_on(self, store: Store) -> None:
         for key in (".osmo/train.ckpt/log/1", ".osmo/train.ckpt/log/2", ".osmo/a b#é.%41/log/1", ".osmo/probe", "x/y"):

@@ -9,10 +9,10 @@ import pytest
 
 from contract.conftest import BUCKET
 from contract.store import MIB, PART, listed
-from osmo.errors import AccessDenied, NoCopy, StoreError, Unavailable
+from osmo.errors import AccessDenied, NoCopy, NotFound, StoreError, Unavailable
 from osmo.store import obs
 from osmo.store.aws import place_of
-from osmo.store.base import Store
+from osmo.store.base import Object, Range, Splicing, Store
 from osmo.store.clients import Clients, Purpose
 from osmo.store.credentials import Credentials
 from osmo.store.obs import ObsStore
@@ -131,6 +131,90 @@ def test_the_end_of_a_copy_by_parts_is_not_repeated(
             store.copy("large", "k", large)
         assert active.hits == 1
     assert store.get("k") == store.get("large")  # it was applied
+
+
+@pytest.fixture
+def source(store: Store) -> Object:
+    body = os.urandom(2 * PART)
+    return Object("source", len(body), store.put("source", body))
+
+
+def splice(store: Store, source: Object) -> str:
+    """A new first part; the second one is copied."""
+    tail = store.get_range(source.key, 2 * PART - 100, 100)
+    return store.splice("k", source, iter((bytes(PART), Range(PART, PART, tail))), concurrency=1)
+
+
+def test_what_is_copied_within_the_store_does_not_travel(store: Store, proxy: FaultProxy, source: Object) -> None:
+    before = sum(each.up for each in proxy.exchanges)
+    splice(store, source)
+    assert PART < sum(each.up for each in proxy.exchanges) - before < PART + 64 * 1024
+    assert store.get("k") == bytes(PART) + store.get("source")[PART:]
+
+
+@pytest.mark.parametrize("header", ["x-amz-copy-source", "x-amz-copy-source-range"])
+def test_a_server_that_does_not_read_what_is_to_be_copied_is_found_out(
+    store: Store, proxy: FaultProxy, source: Object, header: str
+) -> None:
+    """It takes the part for an empty one, or copies the whole object into it."""
+    assert store.splices() is Splicing.ANY
+    with proxy.fault(Fault(without=(header,)), path="partNumber=2"), pytest.raises(NoCopy):
+        splice(store, source)
+    assert store.splices() is None
+    assert list(store.unfinished("")) == []
+
+
+def test_a_server_that_copies_other_bytes_is_found_out(store: Store, source: Object) -> None:
+    part = Range(0, 2 * PART, b"what is not there")
+    with pytest.raises(NoCopy, match="put together wrongly: other bytes at"):
+        store.splice("k", source, iter((part,)), concurrency=1)
+    assert store.splices() is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 501])
+def test_a_server_that_refuses_to_copy_parts_is_not_asked_again(
+    store: Store, proxy: FaultProxy, source: Object, status: int
+) -> None:
+    """403: one may write there, and not read."""
+    with proxy.fault(refused(status), path="partNumber=2"), pytest.raises(NoCopy, match=str(status)):
+        splice(store, source)
+    assert store.splices() is None
+    assert list(store.unfinished("")) == []
+
+
+def test_who_gets_no_answer_twice_in_a_row_is_not_asked_again(store: Store, proxy: FaultProxy, source: Object) -> None:
+    for trusted in (True, False):
+        with proxy.fault(ERROR, method="POST", path="uploadId="), pytest.raises(Unavailable):
+            splice(store, source)
+        assert (store.splices() is not None) == trusted
+    assert list(store.unfinished("")) == []
+
+
+def test_one_that_goes_well_makes_up_for_one_without_an_answer(store: Store, proxy: FaultProxy, source: Object) -> None:
+    for _ in range(2):
+        with proxy.fault(ERROR, method="POST", path="uploadId="), pytest.raises(Unavailable):
+            splice(store, source)
+        splice(store, source)
+    assert store.splices() is not None
+
+
+def test_a_source_that_is_overwritten_meanwhile_is_told(store: Store, source: Object) -> None:
+    def parts() -> Iterator[bytes | Range]:
+        yield bytes(PART)
+        yield Range(PART, PART)
+        store.put(source.key, bytes(2 * PART))
+
+    with pytest.raises(NotFound, match="another object by now"):
+        store.splice("k", source, parts(), concurrency=1)
+    assert store.splices() is not None
+
+
+def test_without_botocore_nothing_is_put_together(
+    store: Store, source: Object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "botocore.config", None)
+    with pytest.raises(NoCopy, match="botocore cannot be loaded"):
+        splice(store, source)
 
 
 def test_without_botocore_a_large_copy_is_tried_whole(

@@ -36,6 +36,8 @@ def keep(home: Path, profiles: Mapping[str, Mapping[str, str]]) -> dict[str, str
 
 
 class TestAzurite(StoreContract):
+    splices = False
+
     @pytest.fixture
     def store(self, azure: Azurite, folder: str) -> Store:
         return open_store(f"{azure.url(BUCKET)}/odd #1/{folder}", azure.environ)
@@ -95,6 +97,8 @@ class TestAzurite(StoreContract):
 
 
 class TestGoogle(StoreContract):
+    splices = False
+
     @pytest.fixture
     def store(self, fake_google: Google, folder: str, tmp_path: Path) -> Store:
         environ = keep(tmp_path, {f"gs://{BUCKET}": {"override_url": fake_google.endpoint}})

@@ -35,6 +35,8 @@ class TestOverwriting(StoreContract):
 
 
 class TestFile(StoreContract):
+    splices = False
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         return open_store(f"file://{tmp_path}/made/when needed#1/", {})
@@ -377,6 +379,7 @@ class TestMoto(S3Contract):
 class TestRclone(S3Contract):
     create_only = False
     ranges = False
+    splices = False
 
     @pytest.fixture
     def server(self, rclone: S3Server) -> S3Server:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from osmo.errors import AlreadyExists, NotFound
-from osmo.store.base import Object, Unfinished
+from osmo.store.base import Object, Range, Splicing, Unfinished
 from osmo.store.keys import check_key, under
 
 
 class MemoryStore:
     """See `osmo.store.base.Store`. `objects` is what is in it, by key. Safe to use from many threads.
 
-    create_only: False makes it a server that ignores If-None-Match. now: the server's clock.
+    create_only: False makes it a server that ignores If-None-Match. now: the server's clock. splicing: as `splices`
+    says.
     """
 
     def __init__(self, url: str = "memory://test", *, create_only: bool = True) -> None:
@@ -25,6 +26,7 @@ class MemoryStore:
         self.etags: dict[str, str] = {}
         self.modified: dict[str, datetime] = {}
         self.uploads: list[Unfinished] = []
+        self.splicing: Splicing | None = Splicing.ANY
 
     @property
     def url(self) -> str:
@@ -78,6 +80,25 @@ class MemoryStore:
         with self._lock:
             self.objects[key] = self.objects[self._known(source)]
             self.etags[key], self.modified[key] = self.etags[source], self.now
+
+    def splices(self) -> Splicing | None:
+        return self.splicing
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        check_key(key, self._url)
+        bodies: list[bytes] = []
+        for part in parts:
+            body = part if isinstance(part, bytes) else self._range(source, part)
+            assert not isinstance(part, Range) or part.start == sum(map(len, bodies))
+            bodies.append(body)
+        etag = f"{_md5(b''.join(map(str.encode, map(_md5, bodies))))}-{len(bodies)}"
+        return self._store(key, b"".join(bodies), etag, new=False)
+
+    def _range(self, source: Object, part: Range) -> bytes:
+        with self._lock:
+            if self._object(self._known(source.key)) != source:
+                raise NotFound(f"{self._url}/{source.key}: 412 PreconditionFailed")
+            return self.objects[source.key][part.start : part.start + part.length]
 
     def delete(self, key: str) -> None:
         check_key(key, self._url)

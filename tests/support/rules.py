@@ -52,7 +52,7 @@ def a_name_for_each_cycle(patch: Patch) -> None:
 def objects_are_named_by_their_content(patch: Patch) -> None:
     real = upload.Uploader._send
 
-    def send(self: upload.Uploader, file: Any) -> Any:
+    def send(self: upload.Uploader, file: Any, known: Any) -> Any:
         digest = self._digest(file)
 
         def name(number: int) -> str:
@@ -60,7 +60,7 @@ def objects_are_named_by_their_content(patch: Patch) -> None:
             return f"{OBJECTS}{digest}"
 
         by_content = SimpleNamespace(takes_directly=self.names.takes_directly, release=self.names.release, object=name)
-        return real(replace(self, names=by_content), file)  # type: ignore[arg-type]
+        return real(replace(self, names=by_content), file, known)  # type: ignore[arg-type]
 
     patch.setattr(upload.Uploader, "_send", send)
 
@@ -111,8 +111,8 @@ def other_bytes_for_an_open_number(patch: Patch) -> None:
 def plain_files_before_the_commit(patch: Patch) -> None:
     real = upload.Uploader._send
 
-    def send(self: upload.Uploader, file: Any) -> Any:
-        saved = real(self, file)
+    def send(self: upload.Uploader, file: Any, known: Any) -> Any:
+        saved = real(self, file, known)
         self._put(file, key_of(self.prefix, file.name))
         return saved
 

@@ -193,7 +193,7 @@ class World:
         with self.running():
             self.finish(janitor, pruner)
         kept = self.kept()
-        named = {file.place for checkpoint in kept for file in checkpoint.files}
+        named = {key for checkpoint in kept for file in checkpoint.files for key in file.keys}
         digests = {file.digest for checkpoint in kept for file in checkpoint.files}
         for key in self.server.objects:
             if not key.startswith(f"{log.folder(_stream(TASK))}/"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from osmo.errors import StoreError, Unavailable
-from osmo.store.base import Object, Store, Unfinished
+from osmo.store.base import Object, Range, Splicing, Store, Unfinished
 
 
 class Wrapper:
@@ -50,6 +50,12 @@ class Wrapper:
 
     def copy(self, source: str, key: str, size: int) -> None:
         self.inner.copy(source, key, size)
+
+    def splices(self) -> Splicing | None:
+        return self.inner.splices()
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        return self.inner.splice(key, source, parts, concurrency=concurrency)
 
     def delete(self, key: str) -> None:
         self.inner.delete(key)
@@ -111,6 +117,9 @@ class _Asking(Wrapper):
             return ""
 
         self._asked("copy", key, write)
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        return self._asked("splice", key, lambda: self.inner.splice(key, source, parts, concurrency=concurrency))
 
     def delete(self, key: str) -> None:
         def write() -> str:
@@ -200,7 +209,7 @@ def is_record(request: Request) -> bool:
 
 def is_content(request: Request) -> bool:
     """Whether it sends the content of a file."""
-    return request.method in ("put", "put_new", "put_parts") and not is_record(request)
+    return request.method in ("put", "put_new", "put_parts", "splice") and not is_record(request)
 
 
 class Late(_Asking):
@@ -223,6 +232,9 @@ class Late(_Asking):
     def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
         sent = tuple(parts)  # they are on their way before anybody knows whether an answer comes
         return super().put_parts(key, sent, part_size=part_size, concurrency=concurrency)
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        return super().splice(key, source, tuple(parts), concurrency=concurrency)
 
     def apply(self) -> None:
         """What the store says to it, nobody hears."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from osmo.errors import StoreError, Unavailable
-from osmo.store.base import Object, Unfinished
+from osmo.store.base import Object, Range, Splicing, Unfinished
 from support.memory import MemoryStore
 
 R = TypeVar("R")
@@ -100,6 +100,21 @@ class Line:
 
     def copy(self, source: str, key: str, size: int) -> None:
         self._ask(f"copy {source} to", key, lambda: self._server.copy(source, key, size), writes=True)
+
+    def splices(self) -> Splicing | None:
+        return self._server.splices()
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        """Two requests, between which the source may change or go: the parts, then the end of the upload."""
+        whole = list(parts)
+
+        def copy() -> list[bytes]:
+            return [each if isinstance(each, bytes) else self._server._range(source, each) for each in whole]
+
+        got = self._ask(f"copy ranges of {source.key} for", key, copy)
+        return self._ask(
+            "splice", key, lambda: self._server.splice(key, source, got, concurrency=concurrency), writes=True
+        )
 
     def delete(self, key: str) -> None:
         self._ask("delete", key, lambda: self._server.delete(key), writes=True)

@@ -134,6 +134,7 @@ class Cycle:
             gone=gone,
             problems=self.problems,
             open=tuple(sorted(self.open)),
+            copied_size=self.meter.copied_size,
         )
 
     def unchanged(self, saved: Mapping[str, Saved]) -> Unchanged:

@@ -98,7 +98,11 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
 def _file(file: FileRecord) -> dict[str, Any]:
     record: dict[str, Any] = {name: getattr(file, name) for name in _FACTS}
     flags = [name for name in _FLAGS if getattr(file, name)]
-    return record | {"flags": flags} if flags else record
+    if flags:
+        record["flags"] = flags
+    if file.blocks:
+        record["blocks"] = file.blocks
+    return record
 
 
 def _read_checkpoint(record: dict[str, Any], common: dict[str, Any]) -> Checkpoint:
@@ -131,8 +135,12 @@ def _read_file(record: dict[str, Any]) -> FileRecord:
             raise ValueError(f"the {name} of a file is {record[name]!r}")
     if record["size"] < 0 or max(record["size"], record["mode"], abs(record["mtime_ns"])) >= _INT64:
         raise ValueError(f"the size or time of a file is none: {record['name']!r}")
-    flags = record.get("flags", ())
-    return FileRecord(**{name: record[name] for name in _FACTS} | {name: name in flags for name in _FLAGS})
+    flags, blocks = record.get("flags", ()), record.get("blocks", "")
+    if not isinstance(blocks, str):
+        raise ValueError(f"the blocks of a file are {blocks!r}")
+    return FileRecord(
+        **{name: record[name] for name in _FACTS} | {name: name in flags for name in _FLAGS}, blocks=blocks
+    )
 
 
 def _plain(body: bytes) -> bytes:

@@ -98,7 +98,8 @@ class Progressed:
 class Committed:
     """Checkpoint `number` exists from now on.
 
-    saved: everything in it. sent_files, sent_size: what this cycle uploaded. seconds: since the first bytes went.
+    saved: everything in it. sent_files, sent_size: what this cycle uploaded. copied_size: bytes of those files that did
+    not travel, for the store had them. seconds: since the first bytes went.
     deferred: kept with their earlier content, for they are being written. left_out: new, and still being written.
     gone: no longer in the folder. unsent: there was no time for them before the deadline. problems: name to reason,
     what could not be read. open: those that look at rest, but somebody has them open for writing.
@@ -115,6 +116,7 @@ class Committed:
     unsent: tuple[str, ...]
     problems: Mapping[str, str]
     open: tuple[str, ...] = ()
+    copied_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

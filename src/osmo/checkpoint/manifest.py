@@ -33,6 +33,7 @@ class FileRecord:
     deferred: it was being written at the time, so this is its content of an earlier checkpoint.
     torn_possible: it was still being written after the command had ended.
     live: it was being appended to, so this is its beginning, up to the last whole line or event.
+    blocks: the key of the digests of its blocks (see `osmo.checkpoint.blocks`), empty if there are none.
     """
 
     name: str
@@ -45,6 +46,12 @@ class FileRecord:
     deferred: bool = False
     torn_possible: bool = False
     live: bool = False
+    blocks: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where everything lies that the record names."""
+        return (self.place, self.blocks) if self.blocks else (self.place,)
 
 
 @dataclass(frozen=True, slots=True)

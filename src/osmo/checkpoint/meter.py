@@ -50,6 +50,7 @@ class Meter:
         self._said_tenth = 0
         self.begun = False
         self.files = 0
+        self.copied_size = 0  # bytes that the store copied by itself
 
     @property
     def size(self) -> int:
@@ -84,6 +85,12 @@ class Meter:
             if count > 0:
                 self._begin()
                 self._say_now_and_then()
+
+    def copied(self, count: int) -> None:
+        """`count` bytes need not be sent after all: the store has them (negative: it could not use them)."""
+        with self._lock:
+            self._total -= count
+            self.copied_size += count
 
     def stored(self) -> None:
         """One more file is in the store."""

@@ -23,5 +23,9 @@ class Cut:
 
 def cut(size: int, budget: int) -> Cut:
     """Parts of whole MiB, as few bytes as fit a file of `size` bytes into 10,000 of them, within `budget` bytes."""
-    part_size = max(SMALLEST_PART, -(-size // _MOST_PARTS // MIB) * MIB)
+    return cut_into(max(SMALLEST_PART, -(-size // _MOST_PARTS // MIB) * MIB), budget)
+
+
+def cut_into(part_size: int, budget: int) -> Cut:
+    """Parts of `part_size` bytes, as many at once as fit into `budget` bytes."""
     return Cut(part_size, max(1, min(_MOST_AT_ONCE, budget // part_size - 2)))

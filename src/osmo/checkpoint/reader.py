@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from blake3 import blake3
 
+from osmo.checkpoint.blocks import Blocks, Gathering
 from osmo.checkpoint.tree import Stat
 from osmo.errors import FileMoved, OpenForWriting
 
@@ -14,7 +15,7 @@ class Reader:
 
     stat: what the record says of the file's mode and times. torn: it was written meanwhile and taken all the same.
     `digest` and `size` are true once `parts` has come to its end. live: see `osmo.checkpoint.live`. unsure: somebody
-    has it open for writing, and is trusted not to write just now.
+    has it open for writing, and is trusted not to write just now. gathers: `blocks` are wanted.
     """
 
     live = False
@@ -26,7 +27,9 @@ class Reader:
         self.stat = stat
         self.size = size
         self.torn = False
+        self.gathers = False
         self._hasher = blake3()
+        self._gathered: Gathering | None = None
 
     @property
     def is_known(self) -> bool:
@@ -42,23 +45,55 @@ class Reader:
     def digest(self) -> str:
         return self._hasher.hexdigest()
 
+    @property
+    def blocks(self) -> Blocks | None:
+        """Of the content that `parts` went through; None if it did not, if they are not wanted, or if it is torn."""
+        if self._gathered is None or self.torn:
+            return None
+        return Blocks(self.size, self.digest, self._gathered.all())
+
+    def read_through(self, part_size: int, reached: Callable[[str, int], None]) -> None:
+        """All of it, for what is known afterwards. reached: told what it is that goes on, and how many bytes of it are
+        done. Raises as `parts`."""
+        done = 0
+        for part in self.parts(part_size):
+            if done:  # a large file: whoever waits for the last checkpoint should see that it goes on
+                reached(f"digest of {self.name}", done)
+            done += len(part)
+
+    def piece(self, start: int, length: int) -> bytes:
+        """`length` bytes of what `parts` went through. Raises FileMoved if they are not there any more."""
+        data = self._read(start, length)
+        self._check()
+        if len(data) < length:
+            self._short(start + len(data))
+        return data
+
+    def settled(self) -> None:
+        """After the last piece, while the upload is not complete. Raises FileMoved."""
+        self._end()
+
     def parts(self, part_size: int) -> Iterator[bytes]:
         """Parts of exactly `part_size` bytes, the last one shorter, from the beginning. May be called again.
 
         Raises FileMoved when the bytes turn out not to be what they should, for the last time after the last part.
         """
         self._hasher, self.torn, done = blake3(), False, 0
+        self._gathered, gathering = None, Gathering() if self.gathers else None
         self._begin()
         while done < self.size:
             part = self._read(done, min(part_size, self.size - done))
             self._check()
             self._hash(part, done)
+            if gathering is not None:
+                gathering.update(part)
             done += len(part)
             if part:
                 yield part
             if done < self.size and len(part) < part_size:
                 self._short(done)
         self._end()
+        self._gathered = gathering
 
     def _read(self, at: int, count: int) -> bytes:
         """`count` bytes, fewer only at the end of the file."""

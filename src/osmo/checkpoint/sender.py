@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from osmo.checkpoint import diff
 from osmo.checkpoint.archive import Archive
+from osmo.checkpoint.blocks import Shelf
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.cycle import Cycle
 from osmo.checkpoint.diff import Saved
@@ -47,6 +48,7 @@ class Sender:
         self._flow = Flow(clock)
         self._throttle = Throttle(settings.at_once, clock)
         self._window = Window(clock, deadline)
+        self._shelf = Shelf()
 
     @property
     def flowed_at(self) -> float:
@@ -95,6 +97,7 @@ class Sender:
             epoch.next_mark.number,
             diff.by_size(known, files.values()),
             self._doubt,
+            self._shelf,
         )
 
     def _doubt(self) -> None:

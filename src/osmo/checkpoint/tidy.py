@@ -51,8 +51,8 @@ def find(store: Store, reader: log.Reader, keep: int, *, spare: bool = True) -> 
 
 def after_commit(dropped: Iterable[Checkpoint], kept: Iterable[Checkpoint], given: Iterable[str]) -> list[str]:
     """The objects that a writer knows of and that no kept checkpoint names. given: the names of what it sent since."""
-    named = {file.place for checkpoint in kept for file in checkpoint.files}
-    were = {file.place for checkpoint in dropped for file in checkpoint.files if is_own(file.place)}
+    named = _named(kept)
+    were = {key for key in _named(dropped) if is_own(key)}
     return sorted((were | set(given)) - named)
 
 
@@ -82,9 +82,13 @@ def abort_uploads(store: Store, stream: str, prefix: str, epoch: int) -> None:
         return
 
 
+def _named(checkpoints: Iterable[Checkpoint]) -> set[str]:
+    return {key for checkpoint in checkpoints for file in checkpoint.files for key in file.keys}
+
+
 def _unnamed(objects: Iterable[Object], kept: list[Checkpoint]) -> list[Object]:
     """What no kept checkpoint names, and no later one will."""
-    named = {file.place for checkpoint in kept for file in checkpoint.files}
+    named = _named(kept)
     newest = kept[-1].mark
     return [
         each for each in objects if each.key not in named and (mark := mark_of(each.key)) is not None and mark <= newest

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from osmo.checkpoint.blocks import Shelf
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.key import key_of
@@ -12,9 +13,10 @@ from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
 from osmo.checkpoint.reader import Reader
+from osmo.checkpoint.splice import Splicer
 from osmo.checkpoint.tree import Stat
 from osmo.checkpoint.window import Passage, Window
-from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, Unavailable
+from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, StoreError, Unavailable
 from osmo.store.base import Store
 from osmo.store.keys import check_key
 
@@ -24,7 +26,7 @@ class Uploader:
     """Sends files of one tree to one store. Many threads share one.
 
     names, number: what they may be called there, and the record that will name them. same_size: records of the base, by
-    the size of their content. doubt: told when a request that writes got no answer.
+    the size of their content. doubt: told when a request that writes got no answer. shelf: of the blocks of files.
     """
 
     store: Store
@@ -38,6 +40,7 @@ class Uploader:
     number: int
     same_size: Mapping[int, Sequence[FileRecord]]
     doubt: Callable[[], None]
+    shelf: Shelf
 
     def __call__(self, name: str, stat: Stat, known: FileRecord | None, *, last_chance: bool = False) -> Saved:
         """See that the file's content is in the store: sent, unless it is that of `known` or of another file there.
@@ -49,6 +52,7 @@ class Uploader:
         """
         check_key(key_of(self.prefix, name), self.store.url)
         with self.opener(name, stat, known, last_chance=last_chance) as file:
+            file.gathers = self._splicer.wants(file)
             try:
                 record = self._already_there(file, known)
                 if record is not None:
@@ -56,7 +60,7 @@ class Uploader:
                     return Saved(file.looks, record, file.unsure)
                 self.meter.sending(self.opener.tree.path(name))
                 self.meter.expect(file.size - stat.size)
-                saved = Saved(file.looks, self._send(file), file.unsure)
+                saved = Saved(file.looks, self._send(file, None if last_chance else known), file.unsure)
             except Unavailable:
                 self.doubt()
                 raise
@@ -89,7 +93,7 @@ class Uploader:
         digest = self._digest(file)
         for twin in candidates if not file.torn else ():
             if twin.digest == digest and (place := self._reached(twin, file.name)) is not None:
-                return _record(file, *place)
+                return replace(_record(file, *place), blocks=twin.blocks)
         return None
 
     def _reached(self, twin: FileRecord, name: str) -> tuple[str, str] | None:
@@ -100,7 +104,7 @@ class Uploader:
         """
         if twin.name == name or is_own(twin.place):
             return twin.place, twin.etag
-        place = self.names.object(self.number)
+        place = self._object()
         try:
             self.store.copy(twin.place, place, twin.size)
             if self.store.head(twin.place).etag != twin.etag:
@@ -110,21 +114,42 @@ class Uploader:
             return None
 
     def _digest(self, file: Reader) -> str:
-        done = 0
-        for part in file.parts(SMALLEST_PART):
-            if done:  # a large file: whoever waits for the last checkpoint should see that it goes on
-                self.flow.reached(f"digest of {file.name}", done)
-            done += len(part)
+        file.read_through(SMALLEST_PART, self.flow.reached)
         return file.digest
 
-    def _send(self, file: Reader) -> FileRecord:
-        """Straight to the plain file if that is allowed, else to an object of its own."""
+    def _send(self, file: Reader, known: FileRecord | None) -> FileRecord:
+        """What of it is not in `known`, if that is worth it; else all."""
+        place = self._splicer(file, known, self._object) if known is not None and not known.torn_possible else None
+        return self._with_blocks(file, _record(file, *(place or self._send_whole(file))))
+
+    def _send_whole(self, file: Reader) -> tuple[str, str]:
+        """Straight to the plain file if that is allowed, else to an object of its own. Its key and etag."""
         place = key_of(self.prefix, file.name)
         etag = self._send_directly(file, place) if self.names.takes_directly(place) else None
         if etag is None:
-            place = self.names.object(self.number)
+            place = self._object()
             etag = self._put(file, place)
-        return _record(file, place, etag)
+        return place, etag
+
+    def _with_blocks(self, file: Reader, record: FileRecord) -> FileRecord:
+        """The record, naming the digests of the file's blocks, if they got into the store: they are only a help."""
+        if (blocks := file.blocks) is None or self.window.left_s <= 0:
+            return record
+        key = self._object()
+        try:
+            self.shelf.put(self.store, key, blocks)
+        except StoreError as error:
+            if isinstance(error, Unavailable):
+                self.doubt()
+            return record
+        return replace(record, blocks=key)
+
+    def _object(self) -> str:
+        return self.names.object(self.number)
+
+    @property
+    def _splicer(self) -> Splicer:
+        return Splicer(self.store, self.shelf, self.budget, self.meter, self.flow, self.window)
 
     def _send_directly(self, file: Reader, key: str) -> str | None:
         """The etag of the plain file; None if there is something already."""

@@ -49,6 +49,11 @@ class Place:
         """The same with the bucket's name in the host."""
         return replace(self, endpoint=self.endpoint.replace("://", f"://{bucket}.", 1), virtual=True)
 
+    @property
+    def equal_parts(self) -> bool:
+        """Whether all parts of a multipart upload must have the same length: so at Cloudflare's R2."""
+        return (urlsplit(self.endpoint).hostname or "").endswith(".r2.cloudflarestorage.com")
+
     def without(self, bucket: str) -> str:
         """The endpoint without this bucket's name, for a client that puts it there itself."""
         return self.endpoint.replace(f"//{bucket}.", "//", 1) if self.virtual_hosted else self.endpoint

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 
@@ -26,6 +27,25 @@ class Unfinished:
     key: str
     id: str
     begun: datetime
+
+
+class Splicing(Enum):
+    """What the parts of a splice must be like. EQUAL: all but the last one have the same length."""
+
+    ANY = "any"
+    EQUAL = "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`length` bytes of an object from byte `start` on. tail: what the last of them are known to be."""
+
+    start: int
+    length: int
+    tail: bytes = b""
+
+    def __len__(self) -> int:
+        return self.length
 
 
 class Store(Protocol):
@@ -84,6 +104,20 @@ class Store(Protocol):
 
         size: how large it is; so much time it gets. `NotFound` if there is no source. `NoCopy` if the server cannot do
         it.
+        """
+
+    def splices(self) -> Splicing | None:
+        """How `splice` wants its parts; None where it is not to be tried. Asks nobody."""
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        """Write one object from parts: bytes, `concurrency` of them at once, and ranges of `source`, which the server
+        copies. Each but the last has 5 MiB to 5 GiB, there are at most 10,000, and a range lies where it lay: `start`
+        is where the parts before it end.
+
+        The object appears whole, or not at all: if `parts` raises, that error comes out and nothing is visible. Its
+        size, and some of the tails, are read back before this returns the etag that a later `head` shows. `NotFound` if
+        there is no such source any more, with this etag. `NoCopy` if the server cannot do it, or did it wrong: then
+        something may be at `key` that is of no use, and `splices` says None for a while.
         """
 
     def delete(self, key: str) -> None:

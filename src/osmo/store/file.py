@@ -14,9 +14,9 @@ from stat import S_ISREG
 from typing import BinaryIO
 
 from osmo.clock import SystemClock
-from osmo.errors import NotFound, StoreError, Unavailable
+from osmo.errors import NoCopy, NotFound, StoreError, Unavailable
 from osmo.store.answers import our_file_errors
-from osmo.store.base import Object, Unfinished
+from osmo.store.base import Object, Range, Splicing, Unfinished
 from osmo.store.keys import check_key, under
 from osmo.store.parts import sending
 from osmo.store.url import StoreUrl
@@ -130,6 +130,13 @@ class FileStore:
                 _settle(file)
                 part.replace(path)
                 _flush_directory(path.parent)
+
+    def splices(self) -> Splicing | None:
+        """Never: what a disk would copy, it may as well write."""
+        return None
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:  # noqa: ARG002
+        raise NoCopy(f"{self.url}/{key}: files are written whole")
 
     def delete(self, key: str) -> None:
         # No fsync: a file that comes back after a power cut is one that somebody removes again.

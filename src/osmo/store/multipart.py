@@ -1,12 +1,12 @@
-"""Multipart requests of S3 that obstore has no name for: a copy by parts, uploads that nobody has ended."""
+"""Multipart requests of S3 that obstore has no name for: parts that the server copies, uploads that nobody ended."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 
 from osmo.errors import NoCopy
-from osmo.store.base import Object, Unfinished
+from osmo.store.base import Object, Range, Unfinished
 from osmo.store.boto import BotoClients
 from osmo.store.clients import Purpose
 from osmo.store.url import StoreUrl
@@ -14,6 +14,7 @@ from osmo.store.url import StoreUrl
 AT_ONCE = 8  # parts that are copied at the same time
 _MOST_PARTS = 10_000
 _PAGE = 1000
+_COMPLETE = 120 * 250_000  # the end of an upload takes S3 longer than most requests: two minutes
 
 
 def ranges(size: int, part_size: int) -> list[tuple[int, int]]:
@@ -34,48 +35,42 @@ class Multipart:
         self._clients = clients
 
     def copy(self, source: Object, key: str, part_size: int, faster: int) -> None:
-        """Write an object to `key` as well, if it still has its etag. It appears whole or not at all.
+        """Write an object to `key` as well, if it still has its etag. See `splice`."""
+        parts = (Range(first, last - first + 1) for first, last in ranges(source.size, part_size))
+        self.splice(source, key, parts, 1, faster)
 
-        faster: a part gets the time of a body, divided by this. `NoCopy` if the server cannot.
+    def splice(self, source: Object, key: str, parts: Iterable[bytes | Range], concurrency: int, faster: int) -> None:
+        """Write one object from bytes, `concurrency` of them at once, and ranges of another one, if it still has its
+        etag. It appears whole or not at all.
+
+        faster: a range gets the time of a body, divided by this. `NoCopy` if the server cannot.
         """
-        parts = ranges(source.size, part_size)
-        time = max((last - first + 1 for first, last in parts), default=0) // faster
-        writing, copying = (self._clients.get(purpose, time) for purpose in (Purpose.WRITE, Purpose.PARTS))
+        writing = self._clients.get(Purpose.WRITE, _COMPLETE)
         target = self._named(key)
         upload = target | {"UploadId": writing.create_multipart_upload(**target)["UploadId"]}
+        copied = {"CopySource": self._named(source.key), "CopySourceIfMatch": f'"{source.etag}"'}
+
+        def send(number: int, part: bytes | Range) -> str:
+            if isinstance(part, Range):
+                client = self._clients.get(Purpose.PARTS, len(part) // faster)
+                span = f"bytes={part.start}-{part.start + part.length - 1}"
+                answer = client.upload_part_copy(**upload, **copied, PartNumber=number, CopySourceRange=span)
+                answer = answer.get("CopyPartResult", {})
+            else:
+                client = self._clients.get(Purpose.PARTS, len(part))
+                answer = client.upload_part(**upload, PartNumber=number, Body=part)
+            if not answer.get("ETag"):  # not every server reads the header: rclone's takes it for an empty part
+                raise NoCopy("the server does not copy by parts")
+            return str(answer["ETag"])
+
         try:
-            etags = self._copy_parts(copying, upload, source, parts)
-            copied = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
-            writing.complete_multipart_upload(**upload, MultipartUpload={"Parts": copied})
+            etags = _each(send, parts, concurrency)
+            made = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+            writing.complete_multipart_upload(**upload, MultipartUpload={"Parts": made})
         except BaseException:
             with suppress(Exception):  # what came first says more
                 writing.abort_multipart_upload(**upload)
             raise
-
-    def _copy_parts(
-        self, client: Any, upload: dict[str, str], source: Object, parts: list[tuple[int, int]]
-    ) -> list[str]:
-        """Their etags. The first one that fails ends it."""
-
-        def copy(number: int) -> str:
-            first, last = parts[number - 1]
-            answer = client.upload_part_copy(
-                **upload,
-                PartNumber=number,
-                CopySource=self._named(source.key),
-                CopySourceRange=f"bytes={first}-{last}",
-                CopySourceIfMatch=f'"{source.etag}"',
-            )
-            etag = answer.get("CopyPartResult", {}).get("ETag")
-            if not etag:  # not every server reads the header: rclone's takes it for an empty part
-                raise NoCopy("the server does not copy by parts")
-            return str(etag)
-
-        threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy")
-        try:
-            return list(threads.map(copy, range(1, len(parts) + 1)))
-        finally:
-            threads.shutdown(cancel_futures=True)
 
     def unfinished(self, folder: str) -> Iterator[Unfinished]:
         """What was begun beneath a folder and not ended. One request for 1,000 of them."""
@@ -94,3 +89,35 @@ class Multipart:
 
     def _named(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._path + key}
+
+
+def _each(send: Callable[[int, bytes | Range], str], parts: Iterable[bytes | Range], concurrency: int) -> list[str]:
+    """The etags of all parts, numbered from 1. The first one that fails ends it.
+
+    A part is asked for when there is room for it: so no more than `concurrency` + 1 bodies are in memory.
+    """
+    bodies, ranges = threading.BoundedSemaphore(concurrency), threading.BoundedSemaphore(AT_ONCE)
+    failed = threading.Event()
+    sent: list[Future[str]] = []
+
+    def one(number: int, part: bytes | Range, room: threading.BoundedSemaphore) -> str:
+        try:
+            return send(number, part)
+        except BaseException:
+            failed.set()
+            raise
+        finally:
+            room.release()
+
+    with ThreadPoolExecutor(AT_ONCE + concurrency, thread_name_prefix="part") as threads:
+        for number, part in enumerate(parts, 1):
+            room = ranges if isinstance(part, Range) else bodies
+            room.acquire()
+            if failed.is_set():
+                break
+            sent.append(threads.submit(one, number, part, room))
+            del part  # it is the thread's, and gone when that is done with it
+    failures = [error for each in sent if (error := each.exception()) is not None]
+    if failures:
+        raise failures[0]
+    return [each.result() for each in sent]

@@ -20,7 +20,7 @@ from osmo.errors import (
 )
 from osmo.store.answers import Asked, our_boto_errors, our_errors
 from osmo.store.aws import Place
-from osmo.store.base import Object, Unfinished
+from osmo.store.base import Object, Range, Splicing, Unfinished
 from osmo.store.boto import BotoClients, Unloadable
 from osmo.store.clients import Clients, Purpose
 from osmo.store.condition import KNOWN, Condition
@@ -29,6 +29,8 @@ from osmo.store.hints import UNKNOWN_HOST
 from osmo.store.keys import check_key, under
 from osmo.store.multipart import AT_ONCE, Multipart
 from osmo.store.parts import sending
+from osmo.store.splice import put_together
+from osmo.store.trust import TRUST
 from osmo.store.url import StoreUrl
 
 if TYPE_CHECKING:
@@ -147,6 +149,22 @@ class ObsStore:
             lambda client: obstore.copy(client, source, key), Purpose.WRITE, size // _COPIED_FASTER, key, Asked.COPY
         )
 
+    def splices(self) -> Splicing | None:
+        if self._multipart is None or not TRUST.has(self._bucket):
+            return None
+        return Splicing.EQUAL if self._place.equal_parts else Splicing.ANY
+
+    def splice(self, key: str, source: Object, parts: Iterable[bytes | Range], *, concurrency: int) -> str:
+        """See `Store`. botocore is imported here."""
+        if (multipart := self._multipart) is None:
+            raise NoCopy(f"{self._subject(key)}: this cloud copies whole objects only")
+
+        def send(sent: Iterable[bytes | Range]) -> None:
+            with self._asking_boto(key, Asked.COPY):
+                multipart.splice(source, key, sent, concurrency, _COPIED_FASTER)
+
+        return put_together(self, self._bucket, key, source, parts, send)
+
     def delete(self, key: str) -> None:
         try:
             self._ask(lambda client: obstore.delete(client, key), Purpose.WRITE, 0, key)
@@ -263,7 +281,7 @@ def _hygiene() -> Iterator[None]:
 
 
 def _multipart(url: StoreUrl, place: Place, credentials: Credentials) -> Multipart:
-    return Multipart(url, BotoClients(url.bucket, place, credentials, AT_ONCE))
+    return Multipart(url, BotoClients(url.bucket, place, credentials, 2 * AT_ONCE))
 
 
 def _get(client: "ObjectStore", *, key: str, at_most: int) -> tuple[int, bytes | None]:

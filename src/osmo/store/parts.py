@@ -1,21 +1,24 @@
 """Parts on their way into a store."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
+from typing import Generic, TypeVar
+
+P = TypeVar("P", bound=Sized)
 
 
-class Parts:
+class Parts(Generic[P]):
     """The parts, how many bytes they were so far, and the error that ended them."""
 
-    def __init__(self, parts: Iterable[bytes]) -> None:
+    def __init__(self, parts: Iterable[P]) -> None:
         self._parts = iter(parts)
         self.size = 0
         self.failure: BaseException | None = None
 
-    def __iter__(self) -> "Parts":
+    def __iter__(self) -> "Parts[P]":
         return self
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> P:
         try:
             part = next(self._parts)
         except StopIteration:
@@ -34,7 +37,7 @@ class Parts:
 
 
 @contextlib.contextmanager
-def sending(parts: Iterable[bytes]) -> Iterator[Parts]:
+def sending(parts: Iterable[P]) -> Iterator[Parts[P]]:
     """Inside the block the parts are sent. If they end in an error of their own, that very error comes out.
 
     Whatever else was raised meanwhile is less true: the store's abort may have failed after it, and a file's

@@ -79,9 +79,10 @@ def test_a_record_says_all_that_a_reader_needs() -> None:
 
 
 def test_flags_are_written_only_where_there_are_any() -> None:
-    files = (replace(FILE, deferred=True), replace(FILE, torn_possible=True), FILE)
+    files = (replace(FILE, deferred=True), replace(FILE, torn_possible=True), replace(FILE, blocks="b"), FILE)
     record = json.loads(encode(replace(CHECKPOINT, files=files, exit_code=None)))
-    assert [file.get("flags") for file in record["files"]] == [["deferred"], ["torn_possible"], None]
+    assert [file.get("flags") for file in record["files"]] == [["deferred"], ["torn_possible"], None, None]
+    assert [file.get("blocks") for file in record["files"]] == [None, None, "b", None]
     assert "exit_code" not in record
 
 

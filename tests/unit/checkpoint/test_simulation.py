@@ -21,6 +21,7 @@ SEED = int(os.environ.get("OSMO_SIM_SEED", "0"))
 SWITCHES = int(os.environ.get("OSMO_SIM_SWITCHES", "0"))
 
 WHOLE = 8 * 1024 * 1024
+NEVER = 64 * 1024 * 1024
 IN_PARTS = 4
 
 
@@ -28,6 +29,13 @@ IN_PARTS = 4
 def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("osmo.checkpoint.restore._FILES_AT_ONCE", 1)
     monkeypatch.setattr("osmo.checkpoint.history._AT_ONCE", 1)
+
+
+def _sizes(monkeypatch: pytest.MonkeyPatch, rng: random.Random) -> None:
+    """Which files count as large, and of which of them only what changed is sent: blocks are a byte then."""
+    monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((IN_PARTS, WHOLE)))
+    monkeypatch.setattr("osmo.checkpoint.blocks.LEAST", rng.choice((1, 1, NEVER)))
+    monkeypatch.setattr("osmo.checkpoint.blocks.BLOCK", 1)
 
 
 @pytest.mark.parametrize("create_only", [True, False], ids=["create-only", "ignored"])
@@ -38,7 +46,7 @@ def test_no_order_of_requests_loses_a_checkpoint(
 ) -> None:
     for number in range(SEED, SEED + SCHEDULES):
         rng = random.Random(f"{number} {create_only} {keep} {losses}")
-        monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((IN_PARTS, WHOLE)))
+        _sizes(monkeypatch, rng)
         world = crowd(tmp_path / str(number), rng, keep, create_only=create_only)
         at_random(world, rng, losses, crashes=rng.randrange(2))
         world.end()
@@ -51,7 +59,7 @@ def test_tasks_with_the_same_plain_files_lose_nothing_that_verify_does_not_tell(
     """Those that know of each other lose nothing at all."""
     for number in range(SEED, SEED + SCHEDULES):
         rng = random.Random(f"{number} {shared}")
-        monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((IN_PARTS, WHOLE)))
+        _sizes(monkeypatch, rng)
         world = World(tmp_path / str(number), create_only=rng.random() < 0.6, etag_per_write=rng.random() < 0.5)
         for name, task in (("X", "train0"), ("Y", "train1"), ("Z", "train0"))[: rng.choice((2, 2, 3))]:
             world.writer(name, *script(rng, name.lower(), restores=False), task=task, shared=shared)

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from osmo.errors import AccessDenied, NoCopy, StoreError, Unavailable
 from osmo.store.base import Store
 from support.stores import Flaky, Losing, Request, is_content, is_record
 from support.trees import Fifo, Link
-from unit.checkpoint.rig import Rig
+from unit.checkpoint.rig import WRITER, Rig
 
 LOG = ".osmo/train.ckpt/log"
 OBJECTS = ".osmo/train.ckpt/objects"
@@ -86,6 +87,41 @@ def test_what_no_checkpoint_needs_any_more_goes(rig: Rig) -> None:
         rig.cycle()
     assert (rig.contents, rig.restorable, len(rig.records)) == ({"ckpt/a": b"333"}, {"a": b"333"}, 1)
     assert [key for key in rig.memory.objects if key.startswith(OBJECTS)] == [rig.newest["files"][0]["place"]]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_of_what_is_sent_in_part_only_what_kept_checkpoints_need_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: int
+) -> None:
+    monkeypatch.setattr("osmo.checkpoint.blocks.BLOCK", 2)
+    monkeypatch.setattr("osmo.checkpoint.blocks.LEAST", 4)
+    rig = Rig(tmp_path, keep=keep)
+    requests: list[str] = []
+    for content in ("aabbcc", "aaBBcc", "aaBBccdd", "aaBBccddee"):
+        rig.grow({"a": content})
+        requests = [method for method, _ in rig.cycle()]
+    assert "splice" in requests
+    assert rig.committed.copied_size == 8
+    assert rig.committed.sent_size == 2
+    assert rig.contents == {"ckpt/a": b"aaBBccddee"}
+    rig.check()
+    files = [file for record in rig.records for file in record["files"]]
+    assert len(files) == keep
+    named = {file[what] for file in files for what in ("place", "blocks")}
+    assert {key for key in rig.memory.objects if key.startswith(OBJECTS)} == named
+
+
+def test_another_run_goes_on_with_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osmo.checkpoint.blocks.BLOCK", 2)
+    monkeypatch.setattr("osmo.checkpoint.blocks.LEAST", 4)
+    rig = Rig(tmp_path)
+    rig.grow({"a": "aabbcc"})
+    rig.finish()
+    rig.stream = rig.another(writer=replace(WRITER, run="other", id="0c0d"))
+    rig.grow({"a": "aabbccdd"})
+    requests = rig.finish()
+    assert [method for method, key in requests if "objects" in key and method != "list"][:3] == ["get", "splice", "put"]
+    rig.check()
 
 
 def test_a_second_cycle_makes_no_request_and_no_checkpoint(rig: Rig) -> None:

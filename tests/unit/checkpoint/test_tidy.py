@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,17 @@ def test_what_only_older_checkpoints_name_goes(
 ) -> None:
     assert find(store, keep) == (records, objects)
     assert tidy.find(store, log.Reader(STREAM, 1), keep).size == 7 * len(objects)
+
+
+def test_the_digests_of_a_kept_files_blocks_stay_and_those_of_others_go(store: MemoryStore) -> None:
+    for number in (4, 5):
+        store.put(name(number, 1, 7), b"digests")
+    old, new = (replace(held(store, number), blocks=name(number, 1, 7)) for number in (4, 5))
+    put(store, checkpoint(5, prev=Mark(1, 4), files=(new,)))
+    newer, older = checkpoint(5, files=(new,)), checkpoint(4, files=(old,))
+    assert name(4, 1, 7) in find(store, 1)[1]
+    assert name(5, 1, 7) not in find(store, 1)[1]
+    assert set(tidy.after_commit([older], [newer], [name(5), name(5, 1, 7)])) == {name(4), name(4, 1, 7)}
 
 
 def test_of_a_stream_without_checkpoints_nothing_goes() -> None:
