@@ -14,7 +14,7 @@ from osmo.store.url import StoreUrl
 AT_ONCE = 8  # parts that are copied at the same time
 _MOST_PARTS = 10_000
 _PAGE = 1000
-_COMPLETE = 120 * 250_000  # the end of an upload takes S3 longer than most requests: two minutes
+COMPLETE = 120 * 250_000  # the end of an upload takes S3 longer than most requests: two minutes
 
 
 def ranges(size: int, part_size: int) -> list[tuple[int, int]]:
@@ -45,7 +45,7 @@ class Multipart:
 
         faster: a range gets the time of a body, divided by this. `NoCopy` if the server cannot.
         """
-        writing = self._clients.get(Purpose.WRITE, _COMPLETE)
+        writing = self._clients.get(Purpose.WRITE, COMPLETE)
         target = self._named(key)
         upload = target | {"UploadId": writing.create_multipart_upload(**target)["UploadId"]}
         copied = {"CopySource": self._named(source.key), "CopySourceIfMatch": f'"{source.etag}"'}

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from osmo.store.base import Object
 from osmo.store.boto import BotoClients
 from osmo.store.clients import Purpose
 from osmo.store.credentials import Credentials
-from osmo.store.multipart import Multipart, ranges
+from osmo.store.multipart import COMPLETE, Multipart, ranges
 from osmo.store.url import parse
 
 MIB = 1024**2
@@ -76,8 +76,8 @@ def _text(value: str | bytes) -> str:
 
 def over(wire: Wire) -> Multipart:
     clients = BotoClients("bkt", Place("http://127.0.0.1:9", "eu", custom=True), Credentials(KEYS), 4)
-    for purpose in Purpose:
-        clients.get(purpose).meta.events.register("before-send", wire)
+    for purpose, size in product(Purpose, (0, COMPLETE)):
+        clients.get(purpose, size).meta.events.register("before-send", wire)
     return Multipart(parse("s3://bkt/a b"), clients)
 
 
