@@ -25,14 +25,18 @@ def render(text: str, values: Mapping[str, object]) -> Rendered:
             encoding="utf-8",
         )
     except subprocess.TimeoutExpired:
-        raise TemplateProblem(f"was not rendered within {WALL_S:g} s") from None
+        raise TemplateProblem(f"the template was not rendered within {WALL_S:g} s") from None
     if child.returncode == -signal.SIGPROF:
-        raise TemplateProblem("takes more than a second of CPU time to render: is there a loop without an end?")
+        raise TemplateProblem("the template takes more than a second of CPU time: is there a loop without an end?")
     try:
         answer = json.loads(child.stdout)
     except ValueError:
         said = child.stderr.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
-        why = "needs too much memory" if "MemoryError" in said[0] else f"could not be rendered: {said[0]}"
+        why = (
+            "the template needs too much memory"
+            if "MemoryError" in said[0]
+            else f"the template could not be rendered: {said[0]}"
+        )
         raise TemplateProblem(why) from None
     if "problem" in answer:
         raise TemplateProblem(answer["problem"], answer["line"])

@@ -4,6 +4,7 @@ OSMO reads YAML 1.1 with PyYAML's safe loader, and so do we. Beyond that loader:
 bound on what aliases may unfold to.
 """
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,7 @@ _PLAIN_TAGS: Final[dict[type[yaml.Node], str]] = {
     yaml.SequenceNode: "tag:yaml.org,2002:seq",
 }
 _QUOTE_TOKENS: Final = 'not valid YAML: put a value that holds {{...}} in quotes, like "{{output}}/ckpt"'
+_QUOTED: Final = re.compile(r""""[^"]*"|'[^']*'""")
 # What a person can do about PyYAML's commonest complaints.
 _HINTS: Final = (
     ("'\\t' that cannot start", "a tab cannot indent a line: use spaces"),
@@ -266,7 +268,8 @@ def _invalid(text: str, error: yaml.MarkedYAMLError) -> DocumentError:
     line = lines[mark.line] if mark.line < len(lines) else ""
     if problem == "but found another document":
         return DocumentError("a second document begins here: a spec is one document", _position(mark))
-    if "{{" in line:
-        return DocumentError(_QUOTE_TOKENS, (mark.line + 1, line.index("{{") + 1))
+    bare = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), line)
+    if "{{" in bare and not isinstance(error, yaml.composer.ComposerError):
+        return DocumentError(_QUOTE_TOKENS, (mark.line + 1, bare.index("{{") + 1))
     hint = next((hint for part, hint in _HINTS if part in problem), problem)
     return DocumentError(f"not valid YAML: {hint}", _position(mark))

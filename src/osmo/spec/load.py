@@ -81,7 +81,7 @@ def _validated(document: Document) -> tuple[WrittenWorkflow | None, list[Problem
     try:
         written = SpecFile.model_validate(document.value).workflow
     except ValidationError as error:
-        return None, problems + _independent(problems, wording.problems(error))
+        return None, problems + _independent(problems, wording.problems(error, written=document.written))
     return written, problems
 
 

@@ -146,6 +146,8 @@ def _with_hint(problem: str, values: Mapping[str, object]) -> str:
     undefined = re.search(r"'([A-Za-z_]\w*)' is not defined", problem)
     if undefined is None:
         return problem
-    near = difflib.get_close_matches(undefined[1], [str(name) for name in values], n=1)
+    if undefined[1] in ("input", "host"):
+        return f"{problem}: write {{{{{undefined[1]}:...}}}}, with a colon"
+    near = difflib.get_close_matches(undefined[1], [*values, *tokens.PLAIN], n=1)
     meant = f"did you mean {near[0]!r}? Else " if near else ""
     return f"{problem}: {meant}set it in {_KEY}, or with --set {undefined[1]}=..."

@@ -61,7 +61,7 @@ def _generated(template: Template, values: Mapping[str, object]) -> str:
     for piece in template.generate(values):
         size += len(piece)
         if size > LARGEST:
-            raise TemplateProblem("makes more than 10 MiB of it: that is no workflow spec")
+            raise TemplateProblem("the template makes more than 10 MiB: that is no workflow spec")
         pieces.append(piece)
     return "".join(pieces)
 
@@ -70,7 +70,7 @@ def _syntax(message: str) -> str:
     """Jinja's complaint, and what a person can do about the commonest of them: a shell's `${#list[@]}`."""
     if "Missing end of comment tag" in message:
         return "{# begins a comment of the template, which does not end: {% raw %} and {% endraw %} around it keep it"
-    return f"is not a valid template: {message.partition(' Jinja was looking')[0].rstrip('.')}"
+    return f"not a valid template: {message.partition(' Jinja was looking')[0].rstrip('.')}"
 
 
 def _words(error: Exception) -> str:
@@ -78,17 +78,18 @@ def _words(error: Exception) -> str:
     if isinstance(error, UndefinedError):
         return text if " has no " in text else text.replace("is undefined", "is not defined")
     if isinstance(error, SecurityError):
-        return f"is not allowed in a template: {text.rstrip('.')}"
+        attribute = re.fullmatch(r"access to attribute ('.*' of '.*') object is unsafe\.", text)
+        return f"a template may not use {attribute[1] if attribute else text}"
     if isinstance(error, MemoryError):
-        return "needs too much memory"
+        return "the template needs too much memory"
     if isinstance(error, RecursionError):
-        return "calls itself without an end, or is nested too deeply"
+        return "the template calls itself without an end, or is nested too deeply"
     if isinstance(error, OverflowError) and "Range too big" in text:
-        return "is not allowed in a template: a range() of more than 100000 numbers"
+        return "a template may not use a range() of more than 100000 numbers"
     if "no loader for this environment" in text:
-        return "is not allowed in a template: include, import and extends"
+        return "a template may not include, import or extend others"
     if isinstance(error, TemplateError):
-        return f"is not a valid template: {text}"
+        return f"not a valid template: {text}"
     return f"the template fails: {text}" if text else f"the template fails: {type(error).__name__}"
 
 

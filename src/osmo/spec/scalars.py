@@ -97,7 +97,9 @@ def _regex(text: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sets that may mean something else in a later Python
             re.compile(tokens.example(text))
-    except (re.error, OverflowError, RecursionError) as error:
+    except RecursionError:
+        raise ValueError(f"{shown(text)} is not a regular expression: it is nested too deeply") from None
+    except (re.error, OverflowError) as error:
         raise ValueError(f"{shown(text)} is not a regular expression: {error}") from error
     return text
 

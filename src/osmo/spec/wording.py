@@ -51,16 +51,24 @@ WORDS: Final[Mapping[str, Reader]] = {
 }
 
 
-def problems(error: ValidationError, start: Field = ()) -> Iterator[Problem]:
-    """What `error` is about, each in words of our own; `start` is the field that was validated."""
+def problems(
+    error: ValidationError, start: Field = (), written: Callable[[Field], str | None] = lambda _: None
+) -> Iterator[Problem]:
+    """What `error` is about, each in words of our own; `start` is the field that was validated.
+
+    written: the word that stands at a field without quotes, if that is known.
+    """
     for detail in error.errors(include_url=False):
-        yield _problem(detail, start)
+        yield _problem(detail, start, written)
 
 
-def _problem(error: ErrorDetails, start: Field) -> Problem:
+def _problem(error: ErrorDetails, start: Field, written: Callable[[Field], str | None]) -> Problem:
     field = start + error["loc"]
     if error["type"] == "extra_forbidden":
         return Problem(field, unknown(model_of(field[:-1]), str(field[-1])), at_key=True)
+    if error["type"] == "string_type" and (word := written(field)) and word != shown(error["input"]):
+        text = f"must be text, and YAML reads {shown(word)[1:-1]} as {shown(error['input'])}: put it in quotes"
+        return Problem(field, text)
     at_key = field[-1:] == ("[key]",)
     read = WORDS.get(error["type"], _other)
     return Problem(field[:-1] if at_key else field, read(error), at_key)
@@ -68,10 +76,27 @@ def _problem(error: ErrorDetails, start: Field) -> Problem:
 
 def unknown(model: type[BaseModel], name: str) -> str:
     """Why a field is refused that does not exist."""
-    known = [field.alias or name for name, field in model.model_fields.items()]
+    known = _fields(model)
+    if (elsewhere := _elsewhere(model, name)) is not None:
+        return f"unknown field {shown(name)} ({elsewhere})"
     near = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=1)
     hint = next((f"did you mean {each!r}?" for each in known if near == [each.lower()]), f"known: {', '.join(known)}")
     return f"unknown field {shown(name)} ({hint})"
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _elsewhere(model: type[BaseModel], name: str) -> str | None:
+    """Where a field belongs that is known, but not here."""
+    if name in ("dataset", "update_dataset"):
+        return "OSMO has no datasets any more: name the url of the data"
+    if model is SpecFile and name in _fields(WrittenWorkflow):
+        return "it belongs beneath workflow:"
+    if model is WrittenWorkflow and name in _fields(SpecFile):
+        return "it belongs beside workflow:"
+    return None
 
 
 _TASK: Final[dict[tuple[Any, ...], type[BaseModel]]] = {

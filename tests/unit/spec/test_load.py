@@ -174,7 +174,7 @@ def test_all_problems_are_said_at_once_and_in_file_order() -> None:
         ),
         (
             "workflow: {name: w, tasks: [{name: yes}]}",
-            "train.yaml:1:36: workflow.tasks[0].name: must be text, not true: put it in quotes",
+            "train.yaml:1:36: workflow.tasks[0].name: must be text, and YAML reads yes as true: put it in quotes",
         ),
         (
             "workflow: {name: w, tasks: [{name: a}, {name: A}]}",

@@ -87,7 +87,7 @@ def test_a_spec_in_json_has_default_values_too() -> None:
             "default-values:\n  rate: 1\na:\n  b: {{ rat }}\n",
             "t.yaml:4: 'rat' is not defined: did you mean 'rate'? Else set it in default-values, or with --set rat=...",
         ),
-        ("a: 1\nb: {{ 1 +\n", "t.yaml:2: is not a valid template: unexpected 'end of template'"),
+        ("a: 1\nb: {{ 1 +\n", "t.yaml:2: not a valid template: unexpected 'end of template'"),
         ("a: 1\ndefault-values: [n]\n", "t.yaml:2:17: default-values: must be a mapping, not a list"),
         (
             "a: 1\ndefault-values:\n  n: 1\n  n: 2\n",

@@ -222,10 +222,7 @@ C = f"{T}.checkpoint[0]"
         ),
         (
             workflow(version=1),
-            (
-                "workflow.version (key): unknown field 'version' (known: name, pool, backend, labels, "
-                "timeout, resources, groups, tasks)"
-            ),
+            "workflow.version (key): unknown field 'version' (it belongs beside workflow:)",
         ),
         ({**task(), "version": 1}, "version: 1 is not a version of the spec (accepted: 2)"),
         (resource(cpu=0.5), f"{R}.cpu: must be a whole number, 0 or more, not 0.5"),
