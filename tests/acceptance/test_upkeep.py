@@ -10,6 +10,7 @@ from acceptance.conftest import Bucket
 from support.cli import Osmo
 from support.faults import Fault
 from support.proxy import FaultProxy
+from support.servers import S3Server, s3_client
 from support.terminal import terminal
 
 STEPS = ("echo one > ck/a; echo same > ck/b", "echo two > ck/a; echo new > ck/c", "echo three > ck/a; rm ck/b")
@@ -18,11 +19,12 @@ STEPS = ("echo one > ck/a; echo same > ck/b", "echo two > ck/a; echo new > ck/c"
 class Url:
     """A folder as a store, with three checkpoints that one command made: `a` was overwritten twice, `b` is gone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
+        self._url = url or f"file://{folder}"
 
     def __str__(self) -> str:
-        return f"file://{self.folder}"
+        return self._url
 
     @property
     def plain(self) -> set[str]:
@@ -34,15 +36,19 @@ class Url:
         return [kind for kind in kinds if kind == "checkpoint"]
 
 
-@pytest.fixture
-def url(osmo: Osmo, tmp_path: Path) -> Url:
-    url = Url(tmp_path / "store")
+def fill(osmo: Osmo, url: Url) -> None:
     steps = "; ".join(f"{step}; osmo checkpoint now --wait" for step in STEPS[:-1])
     entry = {"path": "ck", "url": str(url), "frequency": "1h", "keep": 3}
     run = osmo.submit(osmo.task(f"mkdir -p ck; {steps}; {STEPS[-1]}", checkpoint=[entry]))
     assert osmo.wait(run).returncode == 0, osmo.log(run)
     assert url.records() == ["checkpoint"] * 3
     assert url.plain == {"ck/a", "ck/b", "ck/c"}
+
+
+@pytest.fixture
+def url(osmo: Osmo, tmp_path: Path) -> Url:
+    url = Url(tmp_path / "store")
+    fill(osmo, url)
     return url
 
 
@@ -145,6 +151,29 @@ def test_of_several_streams_one_that_is_written_keeps_no_other_from_being_pruned
     assert line.startswith("main.done: ")
     assert line.endswith(" removed")
     assert url.plain == {"busy/a", "busy/b", "done/a"}
+
+
+def test_on_s3_without_create_only_it_is_all_the_same(osmo: Osmo, server: S3Server, bucket: Bucket) -> None:
+    """rclone's server: each owner writes the newest checkpoint once more, which is still one."""
+    url = Url(bucket.directory / "here", f"s3://{bucket.name}/here")
+    fill(osmo, url)
+
+    def numbers() -> list[int]:
+        listed = json.loads(osmo("checkpoint", "list", str(url), "--json").stdout)
+        return [each["checkpoint"] for each in listed]
+
+    assert prune(osmo, url, "--keep", "2")["checkpoints"] == 1
+    assert numbers() == [3, 2]
+    dry = prune(osmo, url, "--keep", "1", "--mirror", "--dry-run")
+    assert (dry["checkpoints"], dry["plain_files"], url.plain) == (1, ["ck/b"], {"ck/a", "ck/b", "ck/c"})
+    assert prune(osmo, url, "--keep", "1", "--mirror", "--yes") == dry
+    assert (numbers(), url.plain) == ([3], {"ck/a", "ck/c"})
+
+    s3_client(server).delete_object(Bucket=bucket.name, Key="here/ck/a")
+    assert osmo("checkpoint", "mirror", str(url)).stdout == "main.ck: 1 file brought up\n"
+    assert (url.folder / "ck/a").read_text() == "three\n"
+    assert osmo("checkpoint", "mirror", str(url)).stdout == "main.ck: 0 files brought up\n"
+    assert (numbers(), osmo("checkpoint", "verify", str(url), "--deep").returncode) == ([3], 0)
 
 
 def test_what_the_store_refuses_to_remove_is_not_said_to_be_removed(osmo: Osmo, bucket: Bucket) -> None:

@@ -43,10 +43,9 @@ def checkpoint(
         prev=prev,
         trigger=Trigger.INTERVAL,
         path="/ckpt",
-        folder="ckpt/",
         begun=START,
         committed=START,
-        **{"spared": None, "files": (), "problems": {}} | facts,
+        **{"folder": "ckpt/", "spared": None, "files": (), "problems": {}} | facts,
     )
 
 
