@@ -1,7 +1,7 @@
 """The checkpoints that a url holds, with no run around them."""
 
 from osmo.checkpoint import log
-from osmo.checkpoint.key import CONTROL, escaped
+from osmo.checkpoint.key import CONTROL, of_stream
 from osmo.checkpoint.manifest import Checkpoint
 from osmo.errors import NoRecord, UsageError
 from osmo.store.base import Store
@@ -34,9 +34,9 @@ def choose(store: Store, stream: str | None) -> str:
         raise UsageError(f"{store.url}: there is no checkpoint", hint="Is it the url that the spec says?")
     if stream is None and len(found) > 1:
         raise UsageError(f"{store.url} holds checkpoints of {', '.join(found)}", hint="Choose with --from STREAM.")
-    if stream is not None and escaped(stream) not in found:
+    if stream is not None and of_stream(stream) not in found:
         raise UsageError(f"{store.url}: there is no checkpoint of {stream} (there is {', '.join(found)})")
-    return found[0] if stream is None else escaped(stream)
+    return found[0] if stream is None else of_stream(stream)
 
 
 def find(store: Store, stream: str | None, number: int | None) -> tuple[str, Checkpoint]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
+from blake3 import blake3
+
 CONTROL = ".osmo"
 _LONGEST_PART = 255  # bytes between two slashes: as long as a file's name can be where the plain files are copied to
+_KEPT_OF_A_LONG_PART = 200
 _MOST_BYTES = 4  # of a character
 
 
@@ -19,6 +22,16 @@ def key_of(prefix: str, name: str) -> str:
 def escaped(name: str) -> str:
     """`name` with `%XX` for each byte that a store refuses."""
     return name if name.isprintable() else "".join(map(_escaped_character, name))
+
+
+def of_stream(name: str) -> str:
+    """One part of a key for a stream of that name; of a key's part, it is the same. Longer ones than a folder's name
+    can be are cut, and told apart by a digest."""
+    part = escaped(name)
+    if len(part.encode()) <= _LONGEST_PART:
+        return part
+    beginning = part.encode()[:_KEPT_OF_A_LONG_PART].decode(errors="ignore")
+    return f"{beginning}~{blake3(part.encode()).hexdigest()[:32]}"
 
 
 def reserved(prefix: str, names: Iterable[str]) -> list[str]:

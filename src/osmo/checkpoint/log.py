@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from osmo.checkpoint.encoding import decode
-from osmo.checkpoint.key import CONTROL, escaped
+from osmo.checkpoint.key import CONTROL, of_stream
 from osmo.checkpoint.manifest import Checkpoint, Mark, Record
 from osmo.errors import NoRecord, NotFound, StoreError
 from osmo.store.base import Store
@@ -31,7 +31,7 @@ class Slot:
 
 def folder(stream: str, what: str = "") -> str:
     """Where a stream keeps its `log`, its `objects` and its `old` ones."""
-    return f"{CONTROL}/{escaped(stream)}/{what}".rstrip("/")
+    return f"{CONTROL}/{of_stream(stream)}/{what}".rstrip("/")
 
 
 def log_key(stream: str, mark: Mark, writer: str, *, exclusive: bool) -> str:

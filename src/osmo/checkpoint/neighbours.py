@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from osmo.checkpoint import log
-from osmo.checkpoint.key import CONTROL, escaped, key_of
+from osmo.checkpoint.key import CONTROL, key_of, of_stream
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, Record
 from osmo.store.base import Store
 
@@ -52,7 +52,7 @@ def streams(store: Store) -> tuple[str, ...]:
 
 def shares(store: Store, stream: str, prefix: str, streams: Iterable[str]) -> bool:
     """Whether another one of the streams has plain files where this one has. Raises StoreError."""
-    return any(name != escaped(stream) for name in sharing(store, prefix, streams))
+    return any(name != of_stream(stream) for name in sharing(store, prefix, streams))
 
 
 def sharing(store: Store, prefix: str, streams: Iterable[str]) -> Iterator[str]:
@@ -65,7 +65,7 @@ def others(store: Store, stream: str, prefix: str, run: str) -> list[tuple[str, 
     same run writes. Raises StoreError."""
     found = []
     for name in streams(store):
-        if name == escaped(stream) or _prefix(store, name) != prefix:
+        if name == of_stream(stream) or _prefix(store, name) != prefix:
             continue
         records = list(log.Reader(name).all(store).values())
         made = log.checkpoints(records)
@@ -90,7 +90,7 @@ def owners(store: Store, stream: str) -> dict[str, Owner]:
     """By key, which other stream's newest checkpoint has a plain file there. Raises StoreError."""
     found = {}
     for name in streams(store):
-        made = log.checkpoints(log.Reader(name).all(store).values()) if name != escaped(stream) else []
+        made = log.checkpoints(log.Reader(name).all(store).values()) if name != of_stream(stream) else []
         for newest in made[-1:]:
             for file in newest.files:
                 found[key_of(newest.folder, file.name)] = Owner(name, newest.writer.run_id, file.digest)

@@ -79,6 +79,8 @@ def verify(args: argparse.Namespace) -> int:
 def restore(args: argparse.Namespace) -> int:
     """Bring a checkpoint back into a folder."""
     store = store_of(args.url)
+    if not args.folder:
+        raise UsageError("DEST is empty", hint="Name a folder; `.` is this one.")
     folder = Path(args.folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
@@ -129,7 +131,7 @@ def store_of(url: str) -> Store:
     try:
         return open_store(urls.checked(url), environment())
     except ValueError as error:
-        raise UsageError(f"{url}: {error}") from error
+        raise UsageError(str(error)) from error  # the url itself may hold a secret
 
 
 def _chosen(store: Store, args: argparse.Namespace) -> tuple[str, Checkpoint]:

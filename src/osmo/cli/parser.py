@@ -201,14 +201,14 @@ def _checkpoint(commands: Any) -> None:
     verify.add_argument("--deep", action="store_true", help="read every byte and compare digests")
     for command in (show, verify):
         _url(command)
-        command.add_argument("number", metavar="N", nargs="?", type=_count, help="which one (the newest)")
+        command.add_argument("number", metavar="N", nargs="?", type=_number, help="which one (the newest)")
         _stream(command)
         _formats(command)
 
     restore = _command(commands, "restore", "checkpoint", "restore", "bring a checkpoint back into a folder")
     _url(restore)
     restore.add_argument("folder", metavar="DEST", help="the folder; made if it is not there")
-    restore.add_argument("--at", metavar="N", dest="number", type=_count, help="which one (the newest)")
+    restore.add_argument("--at", metavar="N", dest="number", type=_number, help="which one (the newest)")
     restore.add_argument("--partial", action="store_true", help="of a damaged one, the files that are whole")
     _stream(restore)
     _formats(restore)
@@ -227,8 +227,8 @@ def _checkpoint(commands: Any) -> None:
 
     diff = _command(commands, "diff", "checkpoint", "diff", "show what changed from one checkpoint to another")
     _url(diff)
-    diff.add_argument("number", metavar="N", type=_count)
-    diff.add_argument("other", metavar="M", type=_count)
+    diff.add_argument("number", metavar="N", type=_number)
+    diff.add_argument("other", metavar="M", type=_number)
     _stream(diff)
     _formats(diff)
 
@@ -303,6 +303,12 @@ def _formats(parser: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines or rows")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a checkpoint")
     return int(text)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmo.checkpoint.key import doubles, escaped, key_of, reserved, too_long
+from osmo.checkpoint.key import doubles, escaped, key_of, of_stream, reserved, too_long
 from osmo.store.keys import check_key, room
 
 SEGMENT = st.binary(min_size=1, max_size=8).filter(lambda raw: b"/" not in raw and b"\0" not in raw)
@@ -113,3 +113,12 @@ def test_a_name_makes_a_key_that_fits_or_is_refused_before_it_is_sent(names: set
 )
 def test_a_name_that_is_too_long_for_a_store_is_told_why(name: str, room: int, why: str) -> None:
     assert too_long("", [name], room) == ({name: why} if why else {})
+
+
+def test_a_stream_of_any_name_has_a_folder_that_a_disk_can_hold_and_that_is_its_own() -> None:
+    names = ["train.ckpt", "train." + "n" * 249, "t" * 300 + "a", "t" * 300 + "b", "\n" * 200, "ä" * 200]
+    parts = [of_stream(name) for name in names]
+    assert parts[:2] == names[:2]
+    assert len(set(parts)) == len(names)
+    assert all(len(part.encode()) <= 255 for part in parts)
+    assert [of_stream(part) for part in parts] == parts
