@@ -1,6 +1,6 @@
 """The states of tasks and workflows, and which may follow which (OSMO's names, so that OSMO's tools read them)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 
@@ -36,8 +36,13 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Nothing follows it."""
+        """Nothing follows it. After RESCHEDULED there is another attempt."""
         return not NEXT[self]
+
+    @property
+    def settled(self) -> bool:
+        """It is how a task, a group or a workflow has ended."""
+        return self.over and self is not State.RESCHEDULED
 
 
 _BEFORE_RUNNING = (State.SUBMITTING, State.WAITING, State.PROCESSING, State.SCHEDULING, State.INITIALIZING)
@@ -55,6 +60,7 @@ NEXT: dict[State, frozenset[State]] = (
 # What the process of ours exits with, and what is recorded, when it was not the command's own doing (OSMO's numbers).
 RESTORE_FAILED = 2010
 STORE_FAILED = 2012
+UPSTREAM_FAILED = 3000
 AGENT_LOST = 3001
 COULD_NOT_START = 3003
 PREEMPTED = 3006
@@ -67,14 +73,35 @@ _SAID_FIRST = (
 )
 
 
-def of_workflow(tasks: Iterable[State]) -> State:
-    """A workflow's state, given its tasks' (OSMO's order of what is said first)."""
-    states = tuple(tasks)
-    if not all(state.over for state in states):
-        return State.RUNNING if any(state is State.RUNNING or state.over for state in states) else State.PENDING
+def of_group(tasks: Mapping[str, State], lead: str, *, ignore_nonlead_status: bool) -> State:
+    """A group's state, given its tasks' and which of them leads it."""
+    if not all(state.settled for state in tasks.values()):
+        return _going(tasks.values())
+    for state in (*_SAID_FIRST, State.FAILED_UPSTREAM):
+        if state in tasks.values():
+            return state
+    return _together([tasks[lead]] if ignore_nonlead_status else tasks.values())
+
+
+def of_workflow(groups: Iterable[State]) -> State:
+    """A workflow's state, given its groups' (OSMO's order of what is said first)."""
+    states = tuple(groups)
+    if not all(state.settled for state in states):
+        return _going(states)
     for state in _SAID_FIRST:
         if state in states:
             return state
+    return _together(states)
+
+
+def _going(states: Collection[State]) -> State:
+    """What has begun never goes back to PENDING, also while nothing runs between two groups."""
+    begun = any(state is State.RUNNING or state.over for state in states)
+    return State.RUNNING if begun else State.PENDING
+
+
+def _together(states: Collection[State]) -> State:
+    """What all of them add up to: what failed for itself has one name, or is FAILED."""
     failed = {state for state in states if state.failed} - {State.FAILED_UPSTREAM}
     if not failed:
         return State.FAILED if State.FAILED_UPSTREAM in states else State.COMPLETED

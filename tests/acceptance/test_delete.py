@@ -23,7 +23,7 @@ def ended(osmo: Osmo, name: str, at: str = "") -> str:
 
 def test_a_deleted_run_is_gone_and_its_id_is_never_used_again(osmo: Osmo) -> None:
     run = ended(osmo, "t")
-    (osmo.attempt(run).data / "model").write_bytes(bytes(1_000_000))
+    (osmo.attempt(run).task_output / "model").write_bytes(bytes(1_000_000))
     deleted = osmo("workflow", "delete", run)
     assert deleted.returncode == 0
     assert deleted.stdout.startswith("Deleted t-1, 1.")
@@ -97,12 +97,12 @@ def test_files_that_are_nowhere_else_are_not_deleted_by_the_way(osmo: Osmo, buck
     entry = {"path": "{{output}}", "url": f"s3://{bucket.name}", "frequency": "1h"}
     run = osmo.submit(osmo.task("echo a > {{output}}/a", checkpoint=[entry]))
     osmo.wait(run)
-    (osmo.attempt(run).data / "b").write_text("later")
+    (osmo.attempt(run).task_output / "b").write_text("later")
     refused = osmo("workflow", "delete", run)
     assert refused.returncode == 2
     assert (
         f"osmo: {run}: 1 file, 5 B, in it is not in the data store; --force deletes it nevertheless" in refused.stderr
     )
-    assert (osmo.attempt(run).data / "b").exists()
+    assert (osmo.attempt(run).task_output / "b").exists()
     assert osmo("workflow", "delete", run, "--force").returncode == 0
     assert not Path(osmo.home.workflows / run).exists()

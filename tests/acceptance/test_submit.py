@@ -38,7 +38,7 @@ def test_only_the_owner_can_look_into_a_run(osmo: Osmo, bucket: Bucket) -> None:
     (osmo.directory / "go").touch()
     osmo.wait(run)
 
-    data = osmo.attempt(run).data
+    data = osmo.attempt(run).task_output
     for path in [osmo.home.path, *osmo.home.path.rglob("*")]:
         mode = stat.S_IMODE(path.stat().st_mode)
         if data not in path.parents:

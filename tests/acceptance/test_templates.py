@@ -23,7 +23,7 @@ def test_a_template_runs_with_its_variables(osmo: Osmo) -> None:
     assert osmo.wait(run).returncode == 0
     said = "\n".join(osmo.log(run))
     for word in ("one", "two"):
-        assert f"[say-{word}] {word} me a=b in t-1: hello me {osmo.attempt(run, f'say-{word}').data} " in said
+        assert f"[say-{word}] {word} me a=b in t-1: hello me {osmo.attempt(run, f'say-{word}').task_output} " in said
     assert osmo("workflow", "spec", run, "--template").stdout == TEMPLATE
     rendered = osmo("workflow", "spec", run).stdout
     assert rendered.startswith("workflow:\n  name: t\n")

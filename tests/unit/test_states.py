@@ -1,6 +1,6 @@
 import pytest
 
-from osmo.states import NEXT, State, of_workflow
+from osmo.states import NEXT, State, of_group, of_workflow
 
 ENDS = [state for state in State if state.failed or state in (State.COMPLETED, State.RESCHEDULED)]
 
@@ -54,3 +54,27 @@ def test_a_task_can_fail_at_any_moment(state: State) -> None:
 )
 def test_a_workflows_state_is_what_its_tasks_add_up_to(tasks: str, want: str) -> None:
     assert of_workflow(map(State, tasks.split())) == State(want)
+
+
+@pytest.mark.parametrize(
+    ("lead", "other", "ignoring", "heeding"),
+    [
+        ("SUBMITTING", "SUBMITTING", "PENDING", "PENDING"),
+        ("RUNNING", "FAILED", "RUNNING", "RUNNING"),
+        ("RESCHEDULED", "COMPLETED", "RUNNING", "RUNNING"),
+        ("RESCHEDULED", "FAILED_CANCELED", "RUNNING", "RUNNING"),
+        ("COMPLETED", "COMPLETED", "COMPLETED", "COMPLETED"),
+        ("COMPLETED", "FAILED", "COMPLETED", "FAILED"),
+        ("COMPLETED", "FAILED_PREEMPTED", "COMPLETED", "FAILED_PREEMPTED"),
+        ("FAILED", "COMPLETED", "FAILED", "FAILED"),
+        ("FAILED_PREEMPTED", "FAILED", "FAILED_PREEMPTED", "FAILED"),
+        ("FAILED", "FAILED_EXEC_TIMEOUT", "FAILED_EXEC_TIMEOUT", "FAILED_EXEC_TIMEOUT"),
+        ("FAILED_UPSTREAM", "FAILED_UPSTREAM", "FAILED_UPSTREAM", "FAILED_UPSTREAM"),
+    ],
+)
+def test_a_groups_state_is_its_leads_unless_the_others_count(
+    lead: str, other: str, ignoring: str, heeding: str
+) -> None:
+    tasks = {"lead": State(lead), "other": State(other)}
+    assert of_group(tasks, "lead", ignore_nonlead_status=True) == State(ignoring)
+    assert of_group(tasks, "lead", ignore_nonlead_status=False) == State(heeding)

@@ -3,10 +3,12 @@
 import secrets
 import shutil
 from collections.abc import Mapping
+from functools import partial
 
 from osmo.agent import start
+from osmo.agent.barrier import wait_for_group
 from osmo.agent.child import Child
-from osmo.agent.conclusion import Cause
+from osmo.agent.conclusion import Cause, with_actions
 from osmo.agent.config import TaskConfig
 from osmo.agent.deadline import Patience
 from osmo.agent.events import Events
@@ -23,8 +25,10 @@ from osmo.clock import Clock
 from osmo.errors import OsmoError
 from osmo.logs.write import LogWriter
 from osmo.rundir import records
+from osmo.rundir.exits import after
 from osmo.rundir.identity import host
-from osmo.rundir.paths import AttemptDir, RunDir
+from osmo.rundir.orders import order_for
+from osmo.rundir.paths import AttemptDir
 from osmo.states import COULD_NOT_START, PREEMPTED, RESTORE_FAILED, State
 
 
@@ -38,12 +42,11 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
         return state
     log = LogWriter(where.log, config.task, config.attempt, clock)
     board = StatusBoard(where, config.streams, clock)
-    canceled = RunDir(where.path.parents[2]).cancel.exists
+    ordered = partial(order_for, where)
     child = Child.find(where)
     is_first = child is None
-    if child is None and canceled():
-        board.enter(State.FAILED_CANCELED, message="canceled by the user before the command was started")
-        return board.state
+    if child is None and (order := ordered()) is not None:
+        return _not_started(NotStarted("before the command was started", order=order), config, board, log)
     writer = Writer(config.run, config.run_id, config.task, config.attempt, host(), secrets.token_hex(4))
     streams = Streams(config.streams, writer, config.limits, environ, log, board, events, clock, where.scratch)
     streams.prepare()
@@ -51,17 +54,20 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     try:
         if child is None:
             board.enter(State.INITIALIZING)
+            _set_aside(where, config.attempt)
             for note in config.notes:
                 log.ours(note)
             variables = start.environment(where, config, environ)
             timeout_s = config.limits.restore_timeout_s
-            if (refused := bring_back(opened, config.attempt, events, canceled, clock, timeout_s)) is not None:
-                return _not_started(refused, board, log)
+            refused = bring_back(opened, config.attempt, events, ordered, clock, timeout_s)
+            if refused is None and config.barrier:
+                refused = wait_for_group(where, board, log, events, ordered)
+            if refused is not None:
+                return _not_started(refused, config, board, log)
             child = start.start(where, config, variables, clock)
     except (OsmoError, OSError, UnicodeError) as error:
         log.ours(f"Could not start: {error}")
-        board.enter(State.FAILED_START_ERROR, exit_code=COULD_NOT_START, message=f"could not start: {error}")
-        return board.state
+        return _over(config, board, State.FAILED_START_ERROR, COULD_NOT_START, f"could not start: {error}")
     board.enter(State.RUNNING)
     follower = Follower(where, log, clock)
     follower.start()
@@ -74,9 +80,10 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
         log,
         clock,
         events,
-        canceled,
+        ordered,
         Patience(config.limits.grace_s, config.limits.final_timeout_s),
         Requests(where, board, len(savers)),
+        lambda ending, cause: with_actions(ending, cause, config.exit_actions, config.retries_left),
     )
     state = attempt.run(Cause(status["cause"]) if status and status.get("cause") else None).state
     if state is State.COMPLETED and config.sandbox is not None:
@@ -84,15 +91,32 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     return state
 
 
-def _not_started(why: NotStarted, board: StatusBoard, log: LogWriter) -> State:
+def _set_aside(where: AttemptDir, attempt: int) -> None:
+    """What the attempt before has left in the task's output goes into that attempt's own folder, once."""
+    if attempt > 0:
+        before = AttemptDir(where.path.with_name(str(attempt - 1)))
+        if where.task_output.exists() and before.path.is_dir() and not before.left_output.exists():
+            where.task_output.rename(before.left_output)
+    where.task_output.mkdir(mode=0o700, exist_ok=True)
+
+
+def _not_started(why: NotStarted, config: TaskConfig, board: StatusBoard, log: LogWriter) -> State:
     """Nothing has run, and nothing is saved: what is at the paths is not the run's."""
-    if why.canceled:
-        board.enter(State.FAILED_CANCELED, message=f"canceled by the user {why.message}")
-    elif why.by is not None:
-        board.enter(State.FAILED_PREEMPTED, exit_code=PREEMPTED, message=f"preempted ({why.by.name}) {why.message}")
-    else:
-        log.ours(why.message)
-        board.enter(State.FAILED, exit_code=RESTORE_FAILED, message=why.message)
+    if why.order is not None:
+        message = f"{why.order.message.removesuffix('.')} ({why.message})"
+        board.enter(why.order.state, exit_code=why.order.exit_code, message=message)
+        return board.state
+    if why.by is not None:
+        message = f"preempted ({why.by.name}) {why.message}"
+        return _over(config, board, State.FAILED_PREEMPTED, PREEMPTED, message)
+    log.ours(why.message)
+    return _over(config, board, State.FAILED, RESTORE_FAILED, why.message)
+
+
+def _over(config: TaskConfig, board: StatusBoard, state: State, code: int, message: str) -> State:
+    """The attempt has ended before its command has begun."""
+    found = after(state, code, config.exit_actions, config.retries_left)
+    board.enter(found.state, exit_code=code, message="; ".join(filter(None, (message, found.note))))
     return board.state
 
 

@@ -1,11 +1,14 @@
 """How an attempt ended, and the words for it."""
 
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from osmo.checkpoint.manifest import Writer
 from osmo.checkpoint.stream import Stream
+from osmo.rundir.exits import ExitAction, after
+from osmo.rundir.orders import CANCELED, Order
 from osmo.states import PREEMPTED, STORE_FAILED, State
 
 _SIGNALS = {int(number) for number in signal.Signals}
@@ -16,6 +19,7 @@ class Cause(StrEnum):
 
     ITSELF = "itself"
     CANCELED = "canceled"
+    ORDERED = "ordered"
     PREEMPTED = "preempted"
 
 
@@ -29,12 +33,16 @@ class Conclusion:
     lost: str = ""
 
 
-def conclude(cause: Cause, code: int, lost: str, why: str = "") -> Conclusion:
+def conclude(cause: Cause, code: int, lost: str, why: str = "", order: Order | None = None) -> Conclusion:
     """code: the command's own. lost: what is not in the store and how to bring it there, empty if everything is. why:
-    the command ended so, if its code alone does not tell."""
+    the command ended so, if its code alone does not tell. order: of who wanted the end, if somebody did."""
     also = f". {lost}" if lost else ""
+    if cause is Cause.ORDERED and order is not None:
+        if order.state is State.COMPLETED and lost:
+            return Conclusion(State.FAILED, STORE_FAILED, order.message + also, lost)
+        return Conclusion(order.state, code, order.message.removesuffix("." if lost else "") + also, lost)
     if cause is Cause.CANCELED:
-        return Conclusion(State.FAILED_CANCELED, code, "canceled by the user" + also, lost)
+        return Conclusion(State.FAILED_CANCELED, code, (order.message if order else CANCELED) + also, lost)
     if cause is Cause.PREEMPTED:
         return Conclusion(State.FAILED_PREEMPTED, PREEMPTED, "preempted (SIGTERM)" + also, lost)
     if code:
@@ -42,6 +50,20 @@ def conclude(cause: Cause, code: int, lost: str, why: str = "") -> Conclusion:
     if lost:
         return Conclusion(State.FAILED, STORE_FAILED, lost, lost)
     return Conclusion(State.COMPLETED, 0, "")
+
+
+def with_actions(ending: Conclusion, cause: Cause, actions: Iterable[ExitAction], retries_left: int) -> Conclusion:
+    """The end by the task's exit actions. They have no say in what somebody else wanted, and what is lost is not made
+    good by a code that means success."""
+    if cause in (Cause.CANCELED, Cause.ORDERED):
+        return ending
+    actions = tuple(actions)
+    found = after(ending.state, ending.exit_code, actions, retries_left)
+    if found.state is State.COMPLETED and ending.lost and ending.exit_code != STORE_FAILED:
+        ending = Conclusion(State.FAILED, STORE_FAILED, ending.lost, ending.lost)
+        found = after(ending.state, ending.exit_code, actions, retries_left)
+    message = "; ".join(filter(None, (ending.message, found.note)))
+    return Conclusion(found.state, ending.exit_code, message, ending.lost)
 
 
 def outcome(code: int) -> str:

@@ -6,6 +6,7 @@ from typing import Self
 
 from osmo.agent.sandbox import Sandbox
 from osmo.errors import RunDirectoryError
+from osmo.rundir.exits import ExitAction
 from osmo.rundir.records import Record
 from osmo.spec.checkpoint import CheckpointEntry
 
@@ -52,7 +53,10 @@ def streams_of(entries: Iterable[CheckpointEntry]) -> tuple[tuple[CheckpointEntr
 
 @dataclass(frozen=True, slots=True)
 class TaskConfig:
-    """One attempt of one task. `command` is empty for a task that only checkpoints. `notes` go into the log first."""
+    """One attempt of one task. `command` is empty for a task that only checkpoints. `notes` go into the log first.
+
+    max_retries: how many attempts there may be after the first. barrier: whether it begins together with its group.
+    """
 
     run_id: str
     run: str
@@ -66,6 +70,13 @@ class TaskConfig:
     limits: Limits
     notes: tuple[str, ...] = ()
     sandbox: Sandbox | None = None
+    exit_actions: tuple[ExitAction, ...] = ()
+    max_retries: int = 0
+    barrier: bool = False
+
+    @property
+    def retries_left(self) -> int:
+        return self.max_retries - self.attempt
 
     @property
     def streams(self) -> tuple[tuple[CheckpointEntry, ...], ...]:
@@ -89,6 +100,7 @@ class TaskConfig:
                 "limits": Limits(**values["limits"] | {"live": tuple(values["limits"].get("live", ()))}),
                 "notes": tuple(values["notes"]),
                 "sandbox": _sandbox(values.get("sandbox")),
+                "exit_actions": tuple(ExitAction(**each) for each in values.get("exit_actions", ())),
             }
         )
 

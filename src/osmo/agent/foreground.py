@@ -87,7 +87,7 @@ def _run(plan: Plan, place: AttemptDir, environ: Mapping[str, str], events: Even
         records.write(place.agent, Process.of(os.getpid()).record())
     board.enter(State.INITIALIZING)
     opened = streams.open()
-    refused = bring_back(opened, 0, events, lambda: False, clock, plan.limits.restore_timeout_s)
+    refused = bring_back(opened, 0, events, lambda: None, clock, plan.limits.restore_timeout_s)
     if refused is not None:
         return _refused(refused, log)
     job = Job.start(plan.command, {**environ, ATTEMPT: str(place.path)}, ATTEMPT, clock)
@@ -102,7 +102,7 @@ def _run(plan: Plan, place: AttemptDir, environ: Mapping[str, str], events: Even
         log,
         clock,
         events,
-        lambda: False,
+        lambda: None,
         Patience(plan.limits.grace_s, plan.limits.final_timeout_s),
         Requests(place, board, len(savers)),
     )

@@ -16,7 +16,9 @@ from osmo.agent.status import StatusBoard
 from osmo.checkpoint.manifest import Trigger
 from osmo.clock import Clock
 from osmo.logs.write import Log
+from osmo.rundir.orders import Order
 from osmo.rundir.requests import Request
+from osmo.states import State
 
 _TICK_S = 0.2
 _DEAD_AFTER_KILL_S = 30.0
@@ -48,11 +50,15 @@ class Command(Protocol):
         """Send a signal to all of that."""
 
 
+def _as_it_is(ending: Conclusion, _cause: Cause) -> Conclusion:
+    return ending
+
+
 class Attempt:
     """Follows a command to its end and sees to its last checkpoints.
 
-    finish_output: called when the command has ended; what it printed is in the log when this returns. canceled: whether
-    the user asked for the end. The savers run already.
+    finish_output: called when the command has ended; what it printed is in the log when this returns. ordered: whether
+    somebody wants the end. judge: what exit actions make of an end. The savers run already.
     """
 
     def __init__(
@@ -64,9 +70,10 @@ class Attempt:
         log: Log,
         clock: Clock,
         events: Events,
-        canceled: Callable[[], bool],
+        ordered: Callable[[], Order | None],
         patience: Patience,
         requests: Requests,
+        judge: Callable[[Conclusion, Cause], Conclusion] = _as_it_is,
     ) -> None:
         self._child = child
         self._savers = savers
@@ -75,7 +82,9 @@ class Attempt:
         self._log = log
         self._clock = clock
         self._events = events
-        self._canceled = canceled
+        self._ordered = ordered
+        self._judge = judge
+        self._order: Order | None = None
         self._patience = patience
         self._requests = requests
         self._deadline: Deadline | None = None
@@ -85,7 +94,7 @@ class Attempt:
 
         cause: why an agent before us had begun to end the attempt, if one had.
         """
-        cause, code = self._follow() if cause is None else (cause, self._child.ended())
+        cause, code = self._follow() if cause is None else self._go_on(cause)
         if cause is not Cause.ITSELF:
             self._board.facts(cause=cause)  # the code alone would not tell who comes after us
         if cause is Cause.PREEMPTED:
@@ -104,7 +113,7 @@ class Attempt:
             self._log.ours(f"Not in the last checkpoint: {stream.what_is_missing}")
         for stream in self._board.seen_nothing():
             self._log.ours(f"Nothing was ever checkpointed: {stream.why_nothing}")
-        ending = conclude(cause, code, lost, why)
+        ending = self._judge(conclude(cause, code, lost, why, self._order), cause)
         if ending.message:
             self._log.ours(ending.message[0].upper() + ending.message[1:])
         if self._log.dropped:
@@ -126,12 +135,32 @@ class Attempt:
             event = self._next_event()
             if (code := self._child.ended()) is not None:
                 return Cause.PREEMPTED if code == _TERMINATED and self._told(event) else Cause.ITSELF, code
-            if self._canceled():
-                return Cause.CANCELED, None
+            if (order := self._ordered()) is not None:
+                return self._obey(order), None
             if isinstance(event, Notice):
                 leave_at = self._noticed(event)
             if isinstance(event, signal.Signals) or self._clock.monotonic() >= leave_at:
                 return Cause.PREEMPTED, None
+
+    def _go_on(self, cause: Cause) -> tuple[Cause, int | None]:
+        """What an agent before us had begun."""
+        if cause in (Cause.CANCELED, Cause.ORDERED):
+            self._order = self._ordered()
+        return cause, self._child.ended()
+
+    def _obey(self, order: Order) -> Cause:
+        self._order = order
+        if order.state is State.FAILED_CANCELED:
+            return Cause.CANCELED
+        self._log.ours(f"{order.message.removesuffix('.')}: the command is asked to end")
+        return Cause.ORDERED
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether nothing is to be waited for any more; a cancel may become so later."""
+        if self._order is not None and not self._order.at_once:
+            self._order = self._ordered() or self._order
+        return self._order is not None and self._order.at_once
 
     def _noticed(self, notice: Notice) -> float:
         """Say it, save what is at rest at once. Returns when the command has to go: as late as the last checkpoint
@@ -169,13 +198,15 @@ class Attempt:
         if self._child.group_alive():
             if code is not None:
                 self._log.ours("The command has ended, some processes that it started have not: they are asked to end")
-            self._child.signal(signal.SIGTERM)
             now = self._clock.monotonic()
-            if not self._group_ends_by(now + self._patience.grace_s):
-                self._log.ours(f"Still running {self._clock.monotonic() - now:.0f} s later: killed")
+            if not self._at_once:
+                self._child.signal(signal.SIGTERM)
+            if self._at_once or not self._group_ends_by(now + self._patience.grace_s):
+                late = f"Still running {self._clock.monotonic() - now:.0f} s later: killed"
+                self._log.ours("Killed without grace (--force)" if self._at_once else late)
                 self._child.signal(signal.SIGKILL)
                 if not self._group_ends_by(
-                    self._clock.monotonic() + _DEAD_AFTER_KILL_S
+                    self._clock.monotonic() + _DEAD_AFTER_KILL_S, killed=True
                 ):  # it waits for a disk that does not answer
                     self._log.ours("Some of it cannot even be killed; the last checkpoint is made nevertheless")
                     return KILLED if code is None else code
@@ -184,10 +215,12 @@ class Attempt:
             code = self._child.ended()
         return code
 
-    def _group_ends_by(self, moment: float) -> bool:
+    def _group_ends_by(self, moment: float, *, killed: bool = False) -> bool:
         """Wait for it. A signal in between shortens the wait: the machine is being taken away."""
         while self._child.group_alive():
             if self._clock.monotonic() > min(moment, self._deadline.kill if self._deadline else moment):
+                return False
+            if self._at_once and not killed:
                 return False
             if isinstance(self._next_event(), signal.Signals):
                 self._hurry()
@@ -195,11 +228,29 @@ class Attempt:
 
     def _save(self, trigger: Trigger, code: int) -> str:
         """The last checkpoint of each stream. What is not in the store when patience ends, and how to get it there."""
-        for saver in self._savers:
-            saver.finish(Last(trigger, code))
+        if not self._at_once:
+            for saver in self._savers:
+                saver.finish(Last(trigger, code))
+        open_places = self._wait_for_the_last()
+        streams = [saver.stream for saver in self._savers]
+        for place in open_places:
+            if streams[place].durable:  # what follows a commit is still under way
+                self._board.final(place)
+        if not self._at_once:
+            self._let_them_close()
+        lost = [by_hand(stream) for place, stream in enumerate(streams) if place in open_places and not stream.durable]
+        lost += [taken_over(stream, by) for stream in streams if (by := stream.lost_to) is not None]
+        if unsent := self._board.unsent():
+            lost.append(
+                f"there was no time for {unsent} file{'' if unsent == 1 else 's'}; they are still on this machine"
+            )
+        return "; ".join(lost)
+
+    def _wait_for_the_last(self) -> set[int]:
+        """The places of the streams that are not done when patience ends."""
         open_places = set(range(len(self._savers)))
         began = self._clock.monotonic()
-        while open_places:
+        while open_places and not self._at_once:
             match event := self._next_event():
                 case Durable():
                     open_places.discard(event.place)
@@ -212,18 +263,7 @@ class Attempt:
             quiet_since = max([began, *(self._savers[place].stream.flowed_at for place in open_places)])
             if now - quiet_since > self._patience.final_timeout_s or (self._deadline and now > self._deadline.end):
                 break
-        streams = [saver.stream for saver in self._savers]
-        for place in open_places:
-            if streams[place].durable:  # what follows a commit is still under way
-                self._board.final(place)
-        self._let_them_close()
-        lost = [by_hand(stream) for place, stream in enumerate(streams) if place in open_places and not stream.durable]
-        lost += [taken_over(stream, by) for stream in streams if (by := stream.lost_to) is not None]
-        if unsent := self._board.unsent():
-            lost.append(
-                f"there was no time for {unsent} file{'' if unsent == 1 else 's'}; they are still on this machine"
-            )
-        return "; ".join(lost)
+        return open_places
 
     def _let_them_close(self) -> None:
         """What ends well should say so in the store, but nobody waits long for that."""

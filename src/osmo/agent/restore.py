@@ -30,6 +30,7 @@ from osmo.checkpoint.tree import UNFINISHED, Tree
 from osmo.clock import Clock
 from osmo.errors import OsmoError, StoreError, Unavailable
 from osmo.logs.span import span
+from osmo.rundir.orders import Order
 from osmo.spec.checkpoint import CheckpointEntry
 
 _TICK_S = 0.05
@@ -40,11 +41,11 @@ _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """Why the command does not start. by: the signal that ended the wait, if one did; canceled: the user did."""
+    """Why the command does not start. by: the signal that ended the wait, if one did; order: who wanted the end."""
 
     message: str
     by: signal.Signals | None = None
-    canceled: bool = False
+    order: Order | None = None
 
 
 def wanted(entries: Iterable[CheckpointEntry], attempt: int) -> bool:
@@ -74,7 +75,7 @@ def bring_back(
     streams: Iterable[Opened],
     attempt: int,
     events: Events,
-    canceled: Callable[[], bool],
+    ordered: Callable[[], Order | None],
     clock: Clock,
     timeout_s: float,
 ) -> NotStarted | None:
@@ -84,18 +85,36 @@ def bring_back(
     is heard at once, whatever hangs.
     """
     found = [one for one in streams if not one.goes_on and wanted(one.stream.entries, attempt)]
-    return _Wait(found, events, canceled, clock, timeout_s).run() if found else None
+    return _Wait(found, events, ordered, clock, timeout_s).run() if found else None
+
+
+def told(events: Events, ordered: Callable[[], Order | None]) -> NotStarted | None:
+    """Whether somebody wants the end, after a moment."""
+    try:
+        event = events.get(timeout=_TICK_S)
+    except Empty:
+        event = None
+    signum = event.signum if isinstance(event, ForCommand) else event
+    if isinstance(signum, signal.Signals) and signum in _ENDS:
+        return NotStarted("before the command was started", by=signum)
+    order = ordered()
+    return None if order is None else NotStarted("before the command was started", order=order)
 
 
 class _Wait:
     """Two threads: one restores, the other hears what happens meanwhile."""
 
     def __init__(
-        self, streams: list[Opened], events: Events, canceled: Callable[[], bool], clock: Clock, timeout_s: float
+        self,
+        streams: list[Opened],
+        events: Events,
+        ordered: Callable[[], Order | None],
+        clock: Clock,
+        timeout_s: float,
     ) -> None:
         self._streams = streams
         self._events = events
-        self._canceled = canceled
+        self._ordered = ordered
         self._clock = clock
         self._timeout_s = timeout_s
         self._stop = threading.Event()
@@ -108,24 +127,13 @@ class _Wait:
     def run(self) -> NotStarted | None:
         threading.Thread(target=self._work, name="restore", daemon=True).start()
         while not self._over.is_set():
-            if (end := self._told()) is not None:
+            if (end := told(self._events, self._ordered)) is not None:
                 self._stop.set()
                 return end
             if self._clock.monotonic() - self._came_at > self._timeout_s and not self._over.is_set():
                 self._stop.set()
                 return NotStarted(self._given_up())
         return NotStarted(self._why) if self._why else None
-
-    def _told(self) -> NotStarted | None:
-        """Whether somebody wants the end, after a moment."""
-        try:
-            event = self._events.get(timeout=_TICK_S)
-        except Empty:
-            event = None
-        signum = event.signum if isinstance(event, ForCommand) else event
-        if isinstance(signum, signal.Signals) and signum in _ENDS:
-            return NotStarted("before the command was started", by=signum)
-        return NotStarted("before the command was started", canceled=True) if self._canceled() else None
 
     def _work(self) -> None:
         try:

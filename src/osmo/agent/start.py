@@ -35,7 +35,6 @@ def environment(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str
 def start(where: AttemptDir, config: TaskConfig, environment: Mapping[str, str], clock: Clock) -> Child:
     """Start the command. Raises OsmoError or OSError if it cannot be started."""
     _offer_osmo(where)
-    where.data.mkdir(mode=0o700, exist_ok=True)
     around: tuple[str, ...] = ()
     if config.sandbox is not None:
         config.sandbox.prepare()

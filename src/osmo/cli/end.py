@@ -10,14 +10,14 @@ from osmo.cli.settings import load
 from osmo.cli.view import home_of, rebooted, view
 from osmo.clock import SystemClock
 from osmo.errors import RunDirectoryError, RunNotFound
-from osmo.rundir import records
+from osmo.rundir.orders import write_cancel
 from osmo.rundir.paths import Home
 
 
 def cancel(args: argparse.Namespace) -> int:
     """Ask each run to end. One that is over, or not there, does not keep the others from it."""
     home = home_of(load())
-    results = {run_id: _cancel(home, run_id) for run_id in dict.fromkeys(args.ids)}
+    results = {run_id: _cancel(home, run_id, args) for run_id in dict.fromkeys(args.ids)}
     if args.format == "json":
         print_json([{"name": run_id, "canceled": not why, "message": why} for run_id, why in results.items()])
     else:
@@ -29,7 +29,7 @@ def cancel(args: argparse.Namespace) -> int:
     return BAD_INPUT if any(results.values()) else OK
 
 
-def _cancel(home: Home, run_id: str) -> str:
+def _cancel(home: Home, run_id: str, args: argparse.Namespace) -> str:
     """Why it cannot be canceled, empty if it is."""
     try:
         run = home.run(run_id)
@@ -38,7 +38,7 @@ def _cancel(home: Home, run_id: str) -> str:
     state = view(run).state
     if state.over:
         return f"is over already ({state})"
-    records.write(run.cancel, {"at": SystemClock().now().isoformat()})
+    write_cancel(run, args.message, at_once=args.force, moment=SystemClock().now().isoformat())
     if rebooted(run):
         launch.start_supervisor(run)  # nobody else would bring it to its end
     else:

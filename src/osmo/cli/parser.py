@@ -68,6 +68,9 @@ def _starting(commands: Any) -> None:
     submit.add_argument("--restore", action="store_true", help="begin with the newest checkpoints, into empty paths")
     submit.add_argument("--restore-timeout", metavar="DURATION", help="wait so long for a store that is silent (30m)")
     submit.add_argument("--keep", type=_at_least_one, metavar="N", help="checkpoints that stay restorable (1)")
+    submit.add_argument(
+        "--max-retries", metavar="N", help="how often a task is tried again that an exit action reschedules (3)"
+    )
     submit.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
     submit.add_argument("--grace", metavar="DURATION", help="from TERM to KILL; on preemption, for everything (25s)")
     submit.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
@@ -152,6 +155,8 @@ def _listing(listing: argparse.ArgumentParser) -> None:
 def _ending(commands: Any) -> None:
     cancel = _command(commands, "cancel", "end", "cancel", "end workflows; their last checkpoints are made")
     _run_ids(cancel, "+")
+    cancel.add_argument("-m", "--message", default="", metavar="TEXT", help="why; `query` and the log show it")
+    cancel.add_argument("-f", "--force", action="store_true", help="kill at once: no grace, no last checkpoint")
     _formats(cancel)
 
     delete = _command(commands, "delete", "delete", "delete", "delete workflows that are over: logs, output, records")

@@ -53,14 +53,14 @@ def note(task: Task, where: Place) -> tuple[str, ...]:
     return (f"{task.name} runs {kind}, not in {task.image}",)
 
 
-def sandbox_of(task: Task, where: Place, attempt: AttemptDir, output: str) -> Sandbox | None:
-    """The sandbox of an attempt; None if it gets none. output: the folder for `{{output}}`."""
+def sandbox_of(task: Task, where: Place, attempt: AttemptDir, inputs: tuple[tuple[str, str], ...]) -> Sandbox | None:
+    """The sandbox of an attempt; None if it gets none. inputs: where each is seen, and where it is."""
     if not is_boxed(task, where):
         return None
-    mounts = [("/", str(attempt.root)), (SANDBOX_OUTPUT, output)]
+    mounts = [("/", str(attempt.root)), (SANDBOX_OUTPUT, str(attempt.task_output))]
     if where.shows_cwd:
         mounts.append((where.cwd, where.cwd))
-    return Sandbox(tuple(mounts), tuple(sorted(where.shared)))
+    return Sandbox(tuple(mounts), tuple(sorted(where.shared)), inputs)
 
 
 def _hindrance() -> str | None:

@@ -40,6 +40,20 @@ KNOWN = (
         "30m",
         "how long a task whose checkpoint is to be restored waits for a store that gives no answer",
     ),
+    Known("max_retries", "OSMO_MAX_RETRIES", "3", "how often a task is tried again that an exit action reschedules"),
+    Known(
+        "retry_wait",
+        "OSMO_RETRY_WAIT",
+        "5s",
+        "how long, about, a task waits before it is tried again; twice as long each time, up to 5 minutes",
+    ),
+    Known(
+        "resources",
+        "OSMO_RESOURCES",
+        "wait",
+        "wait: a task begins when this machine has what it asks for; ignore: it begins at once",
+    ),
+    Known("gpus", "OSMO_GPUS", "", "the devices that tasks may have: 0,1; if empty, those that nvidia-smi knows"),
     Known("spot", "OSMO_SPOT", "auto", "ask the cloud whether this machine is about to go: auto, off, or an address"),
     Known(
         "runtime",
@@ -99,6 +113,13 @@ class Settings:
 
     def seconds(self, name: str) -> float:
         return self.values[name].seconds
+
+    def count(self, name: str) -> int:
+        """Raises UsageError if it is no whole number, 0 or more."""
+        value = self.values[name]
+        if not value.text.isdecimal():
+            raise UsageError(f"{value.source}: {name}: {value.text!r} is not a whole number, 0 or more")
+        return int(value.text)
 
 
 def load() -> Settings:

@@ -17,6 +17,7 @@ from osmo.cli import launch, runtime, watch
 from osmo.cli.before import ask_stores, limits, warn
 from osmo.cli.not_yet import refuse_what_does_not_run_yet
 from osmo.cli.output import print_json
+from osmo.cli.planning import exit_actions, planned
 from osmo.cli.settings import Settings, environment, load
 from osmo.cli.view import RunView, live, view
 from osmo.clock import SystemClock
@@ -25,6 +26,7 @@ from osmo.rundir import files as made_files
 from osmo.rundir import records
 from osmo.rundir.identity import boot, host
 from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.plan import Plan
 from osmo.spec import place
 from osmo.spec.checkpoint import CheckpointEntry
 from osmo.spec.expansion import expanded
@@ -32,11 +34,12 @@ from osmo.spec.given import given
 from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
 from osmo.spec.prepared import prepare
-from osmo.spec.rules import SANDBOX_OUTPUT
+from osmo.spec.rules import SANDBOX_INPUT, SANDBOX_OUTPUT
 from osmo.spec.task import Task
 from osmo.spec.tokens import resolve, values
 
 FORMAT = 1
+_THIS_HOST = "127.0.0.1"  # what `{{host:task}}` is: all tasks of a run are on this machine
 
 
 def validate(args: argparse.Namespace) -> int:
@@ -63,6 +66,7 @@ def submit(args: argparse.Namespace) -> int:
     settings.override("spot", args.spot, "--spot")
     settings.override("runtime", args.runtime, "--runtime")
     settings.override("restore_timeout", args.restore_timeout, "--restore-timeout")
+    settings.override("max_retries", args.max_retries, "--max-retries")
     home = Home(settings.home)
     where = _place(settings)
     spec = prepare(Path(args.file), given(args.set, args.set_string, args.set_env))
@@ -75,7 +79,8 @@ def submit(args: argparse.Namespace) -> int:
     refuse_what_does_not_run_yet(Path(args.file), checked.workflow)
     runtime.refuse_what_cannot_run(checked.workflow.tasks, where)
     home.prepare()
-    plan = _Plan(home, where, checked, limits(settings))
+    groups = planned(checked.workflow, where.environ, settings)
+    plan = _Plan(home, where, checked, limits(settings), groups, settings.count("max_retries"))
     warn(*plan.refuse_what_others_write())
     if not args.no_check:
         urls = {entry.url for task in plan.example.values() for entry in place.entries(task, where)}
@@ -112,6 +117,8 @@ class _Plan:
     where: Place
     checked: Checked
     limits: Limits
+    groups: Plan
+    max_retries: int
     identity: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -197,13 +204,14 @@ class _Plan:
                 "cwd": self.where.cwd,
                 "spec_file": str(spec.absolute()),
                 "tasks": [task.name for task in self._tasks],
+                "plan": self.groups.record(),
             },
         )
 
     def _write_task(self, raw: Task, run: RunDir, files: tuple[FileSpec, ...], shared: list[bool]) -> None:
         task = self._resolved(raw, run)
         attempt = run.attempt(task.name, 0)
-        for folder in (*reversed(attempt.path.relative_to(run.path).parents), attempt.path, attempt.data):
+        for folder in (*reversed(attempt.path.relative_to(run.path).parents), attempt.path, attempt.task_output):
             (run.path / folder).mkdir(mode=0o700, exist_ok=True)
         config = TaskConfig(
             run_id=run.id,
@@ -218,6 +226,9 @@ class _Plan:
             limits=self.limits,
             notes=self.notes[task.name],
             sandbox=self._sandbox(task, run),
+            exit_actions=exit_actions(task),
+            max_retries=self.max_retries,
+            barrier=self._has_barrier(task.name),
         )
         records.write(attempt.task, config.record())
         for file in place.files(task, self.where):
@@ -233,10 +244,20 @@ class _Plan:
 
     def _sandbox(self, task: Task, run: RunDir) -> Sandbox | None:
         attempt = run.attempt(task.name, 0)
-        return runtime.sandbox_of(task, self.where, attempt, str(attempt.data))
+        return runtime.sandbox_of(task, self.where, attempt, self._inputs(task, run))
+
+    def _inputs(self, task: Task, run: RunDir) -> tuple[tuple[str, str], ...]:
+        """Of each input of a task, where a sandbox sees it, and where it is."""
+        return tuple(
+            (f"{SANDBOX_INPUT}/{number}", str(run.task_output(source.source or "")))
+            for number, source in enumerate(task.inputs)
+        )
 
     def _is_private(self, task: Task, path: str) -> bool:
         return self.where.is_private(path, has_image=task.image is not None)
+
+    def _has_barrier(self, task: str) -> bool:
+        return any(group.has_barrier and task in group.tasks for group in self.groups.groups)
 
     def _shared(self) -> dict[str, list[bool]]:
         """Of each task's entries, whether other tasks may overwrite their plain files."""
@@ -271,12 +292,12 @@ class _Plan:
 
     def _resolved(self, task: Task, run: RunDir) -> Task:
         group = self.checked.workflow.group_of(task.name)
-        folder = run.attempt(task.name, 0)
+        boxed = runtime.is_boxed(task, self.where)
         known = values(
             task,
-            output=SANDBOX_OUTPUT if runtime.is_boxed(task, self.where) else str(folder.data),
-            inputs=[str(folder.path / f"input-{number}") for number in range(len(task.inputs))],
-            hosts={mate.name: "localhost" for mate in group.tasks},
+            output=SANDBOX_OUTPUT if boxed else str(run.task_output(task.name)),
+            inputs=[seen if boxed else real for seen, real in self._inputs(task, run)],
+            hosts=dict.fromkeys((mate.name for mate in group.tasks), _THIS_HOST),
             workflow_id=run.id,
             uuid=self.identity,
         )

@@ -16,9 +16,11 @@ from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
 from osmo.rundir.identity import Process, host, rebooted_since
 from osmo.rundir.paths import AttemptDir, Home, RunDir
+from osmo.rundir.plan import Plan
 from osmo.runner import agents
-from osmo.runner.service import newest_attempt
-from osmo.states import State, of_workflow
+from osmo.runner.attempts import newest_attempt
+from osmo.runner.lifecycle import Seen, state_of_run
+from osmo.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,15 @@ class TaskView:
     attempt: AttemptDir
     state: State
     status: dict[str, Any]
+
+    @property
+    def number(self) -> int:
+        """Of the attempt."""
+        return int(self.attempt.path.name)
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.number, self.state)
 
     @property
     def streams(self) -> list[dict[str, Any]]:
@@ -78,8 +89,12 @@ class RunView:
     tasks: tuple[TaskView, ...]
 
     @property
+    def plan(self) -> Plan:
+        return Plan.read(self.record)
+
+    @property
     def state(self) -> State:
-        return of_workflow(task.state for task in self.tasks)
+        return state_of_run(self.plan, {task.name: task.seen for task in self.tasks})
 
     @property
     def host(self) -> str:
@@ -159,12 +174,17 @@ def view(run: RunDir) -> RunView:
     record = records.read(run.run)
     if record is None:
         raise RunNotFound(f"{run.id} is not there any more ({run.path})")
-    return RunView(run, record, tuple(_task(run, name) for name in record.get("tasks", [])))
+    waits = (records.read(run.supervisor) or {}).get("waits", {})
+    return RunView(run, record, tuple(_task(run, name, waits.get(name)) for name in record.get("tasks", [])))
 
 
-def _task(run: RunDir, name: str) -> TaskView:
+def _task(run: RunDir, name: str, waits: records.Record | None) -> TaskView:
+    """waits: what its supervisor says of a task that may not begin yet."""
     attempt = newest_attempt(run, name)
-    status = records.read(attempt.status) or {}
+    status = records.read(attempt.status)
+    if status is None and waits is not None:
+        status = {"state": waits["state"], "message": waits["why"]}
+    status = status or {}
     return TaskView(name, attempt, State(status.get("state", State.SUBMITTING)), status)
 
 
@@ -202,7 +222,7 @@ def as_json(seen: RunView, unsaved: Unsaved | None) -> dict[str, Any]:
     tasks = [
         {
             "name": task.name,
-            "attempt": int(task.attempt.path.name),
+            "attempt": task.number,
             "status": task.state,
             "exit_code": task.status.get("exit_code"),
             "message": task.status.get("message", ""),

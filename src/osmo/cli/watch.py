@@ -22,7 +22,7 @@ from osmo.clock import Clock, SystemClock
 from osmo.errors import OsmoError, UsageError
 from osmo.logs.line import as_json as line_as_json
 from osmo.logs.read import LogReader, merged, skip_to_last
-from osmo.rundir import records
+from osmo.rundir.orders import write_cancel
 from osmo.rundir.paths import RunDir
 from osmo.runner.service import Supervisor
 from osmo.states import State
@@ -94,7 +94,7 @@ def in_foreground(run: RunDir) -> int:
             clock.sleep(_LOOK_EVERY_S)
             while not signals.empty():
                 if (got := signals.get()) is signal.SIGINT:
-                    records.write(run.cancel, {"by": "Ctrl-C"})
+                    write_cancel(run, "", at_once=False, moment=clock.now().isoformat())
                     continue
                 if got is signal.SIGUSR1:
                     ask_all(run)

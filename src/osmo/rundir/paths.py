@@ -15,8 +15,9 @@ RUN_ID = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?-[1-9][0-9]*")
 
 @dataclass(frozen=True, slots=True)
 class AttemptDir:
-    """One attempt of one task. Who writes what: the runner `task.json`, the wrapper `started` and `exit`, the command
-    `output`, whoever wants a checkpoint a file in `requests`, the agent all the rest."""
+    """One attempt of one task. Who writes what: the runner `task.json`, `stop.json` and `go`, the wrapper `started` and
+    `exit`, the command `output`, whoever wants a checkpoint a file in `requests`, the agent all the rest. Of an attempt
+    that never had an agent all is the runner's."""
 
     path: Path
 
@@ -68,8 +69,23 @@ class AttemptDir:
         return self.path / "agent.err"
 
     @property
-    def data(self) -> Path:
-        """The folder that `{{output}}` stands for."""
+    def stop(self) -> Path:
+        """That the supervisor wants it to end, and why."""
+        return self.path / "stop.json"
+
+    @property
+    def go(self) -> Path:
+        """All of its group are ready: the command may start."""
+        return self.path / "go"
+
+    @property
+    def task_output(self) -> Path:
+        """The folder that `{{output}}` stands for: the same in all attempts of the task."""
+        return self.path.parent / "output"
+
+    @property
+    def left_output(self) -> Path:
+        """What was in `task_output` when a later attempt began."""
         return self.path / "data"
 
     @property
@@ -154,6 +170,10 @@ class RunDir:
     def attempt(self, task: str, number: int) -> AttemptDir:
         return AttemptDir(self.path / "tasks" / task / str(number))
 
+    def task_output(self, task: str) -> Path:
+        """The folder that the task's `{{output}}` stands for."""
+        return self.path / "tasks" / task / "output"
+
     def attempts(self, task: str) -> list[AttemptDir]:
         """All attempts of `task`, oldest first."""
         try:
@@ -190,6 +210,14 @@ class Home:
     def submit_lock(self) -> Path:
         """Held by the one submit that takes down what its run will write."""
         return self.path / "submit.lock"
+
+    def resources(self, host: str) -> Path:
+        """What of that machine is whose: one record for all runs."""
+        return self.path / f"resources-{host}.json"
+
+    def resources_lock(self, host: str) -> Path:
+        """Held by whoever changes `resources`."""
+        return self.path / f"resources-{host}.lock"
 
     def prepare(self) -> None:
         """Make the directory, for its owner only. Raises RunDirectoryError if it cannot be used."""

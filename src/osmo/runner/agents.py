@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from osmo.rundir.records import Record
-from osmo.runner.plan import LIVES_S
+from osmo.runner.replace import LIVES_S
 
 MANY = 3
 
@@ -12,7 +12,7 @@ MANY = 3
 @dataclass(frozen=True, slots=True)
 class Agents:
     """deaths: how many died before their work was done, under all supervisors of the run; died: when the last, ISO
-    8601. in_a_row: how many of them, at the end, soon after their start. starts, started_at: as in `plan.Seen`."""
+    8601. in_a_row: how many of them, at the end, soon after their start. starts, started_at: as in `replace.Seen`."""
 
     deaths: int = 0
     in_a_row: int = 0

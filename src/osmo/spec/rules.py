@@ -20,6 +20,8 @@ from osmo.spec.tokens import example, substitute
 SHORT_S: Final = 1.0
 SANDBOX_OUTPUT: Final = "/osmo/data/output"
 """`{{output}}` of a task that has folders of its own."""
+SANDBOX_INPUT: Final = "/osmo/data/input"
+"""Its `{{input:N}}` is below that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,16 @@ from osmo.checkpoint.manifest import Trigger, Writer
 from osmo.checkpoint.settings import Settings
 from osmo.checkpoint.stream import Stream
 from osmo.errors import AccessDenied, Unavailable
+from osmo.rundir.orders import Order
 from osmo.spec.checkpoint import CheckpointEntry
+from osmo.states import State
 from osmo.store.base import Store
 from support.clock import FakeClock
 from support.memory import MemoryStore
 from support.stores import Flaky, Recording, Request
 from support.trees import Content, Fifo, Link, grow
+
+CANCEL = Order(State.FAILED_CANCELED, "canceled by the user")
 
 URL = "memory://test"
 MINE = ".osmo-restore."
@@ -80,7 +84,7 @@ class Play:
         self.events: Events = SimpleQueue()
         self.said: list[Event] = []
         self.opened = 0
-        self.canceled = False
+        self.order: Order | None = None
 
     def stream(self, run: str = "run-2", attempt: int = 0, path: Path | None = None, task: str = "train") -> Stream:
         writer = Writer(f"uuid of {run}", run, task, attempt, "here", f"{abs(hash((run, attempt, task))):x}"[:8])
@@ -97,7 +101,7 @@ class Play:
 
     def restore(self, stream: Stream, attempt: int = 0, timeout_s: float = 100.0) -> NotStarted | None:
         opened = [Opened(0, stream, self.said.append, goes_on=False)]
-        return bring_back(opened, attempt, self.events, lambda: self.canceled, self.clock, timeout_s)
+        return bring_back(opened, attempt, self.events, lambda: self.order, self.clock, timeout_s)
 
     def heard(self, *kinds: type[Event]) -> list[Event]:
         return [event for event in self.said if isinstance(event, kinds)]
@@ -222,13 +226,13 @@ def test_who_cancels_is_heard_while_a_request_hangs(play: Play) -> None:
     hangs = threading.Event()
 
     def hang(_: Request) -> None:
-        play.canceled = True
+        play.order = CANCEL
         hangs.wait(30)
 
     play.wrap = lambda store: Recording(store, hang)
     refused = play.restore(play.stream())
     hangs.set()
-    assert refused == NotStarted("before the command was started", canceled=True)
+    assert refused == NotStarted("before the command was started", order=CANCEL)
 
 
 def test_a_wish_for_a_checkpoint_does_not_end_the_wait(play: Play, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def home(tmp_path: Path) -> Home:
 def made(home: Home) -> RunDir:
     run = home.new_run("train")
     records.write(run.run, {})
-    run.attempt("a", 0).data.mkdir(parents=True)
-    (run.attempt("a", 0).data / "model").write_bytes(bytes(100_000))
+    run.attempt("a", 0).left_output.mkdir(parents=True)
+    (run.attempt("a", 0).left_output / "model").write_bytes(bytes(100_000))
     return run
 
 

@@ -1,4 +1,4 @@
-"""What the supervisor should do next. Pure."""
+"""Which attempts need another agent, and which are given up. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 import pytest
 
-from osmo.runner.plan import Seen, to_give_up, to_start
+from osmo.runner.replace import Seen, to_give_up, to_start
 from osmo.states import State
 
 
