@@ -24,6 +24,7 @@ def build(help_: Command) -> argparse.ArgumentParser:
     _looking(commands)
     _ending(commands)
     _checkpoint(_commands(modules.add_parser("checkpoint", help="look at and bring back what a url holds"), help_))
+    _data(_commands(modules.add_parser("data", help="files to a url and back", allow_abbrev=False), help_))
     _credential(
         _commands(modules.add_parser("credential", help="keep credentials of data stores", allow_abbrev=False), help_)
     )
@@ -236,6 +237,34 @@ def _checkpoint(commands: Any) -> None:
     diff.add_argument("other", metavar="M", type=_number)
     _stream(diff)
     _formats(diff)
+
+
+def _data(commands: Any) -> None:
+    upload = _command(commands, "upload", "data", "upload_files", "upload files and folders to a url")
+    upload.add_argument("url", metavar="URL", help="where to: s3://bucket/path, gs://…, azure://…, file:///path")
+    upload.add_argument("paths", metavar="PATH", nargs="+", help="a file, a folder, or folder/* for what is in it")
+    download = _command(commands, "download", "data", "download_files", "download what lies at a url")
+    download.add_argument("url", metavar="URL", help="an object, or the beginning of several")
+    download.add_argument("folder", metavar="DEST", help="the folder; made if it is not there")
+    download.add_argument("-r", "--resume", action="store_true", help="leave files that are there already")
+    listing = _command(commands, "list", "data", "list_objects", "list what lies at a url")
+    listing.add_argument("url", metavar="URL", help="a bucket, or a folder in it")
+    listing.add_argument("file", metavar="FILE", nargs="?", help="write the keys there")
+    listing.add_argument("-p", "--prefix", default="", help="only in this folder beneath it")
+    listing.add_argument("-r", "--recursive", action="store_true", help="in all folders beneath it, too")
+    listing.add_argument("--no-pager", action="store_true", help="as always: there is none")
+    delete = _command(commands, "delete", "data", "delete_objects", "delete what lies at a url")
+    delete.add_argument("url", metavar="URL", help="an object, or a folder with all that is beneath it")
+    delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    for command in (listing, delete):
+        command.add_argument("--all", action="store_true", help="osmo's own records (.osmo), too")
+    for command in (upload, download, delete):
+        command.add_argument("-p", "--processes", type=_count, metavar="N", help="with --threads: how many at once")
+        command.add_argument("-T", "--threads", type=_count, metavar="N", help="how many files at once (16)")
+        command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    for command in (upload, download, listing, delete):
+        command.add_argument("-x", "--regex", help="only files whose name it matches from the beginning on")
+        _formats(command)
 
 
 def _credential(commands: Any) -> None:
