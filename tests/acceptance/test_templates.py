@@ -1,5 +1,7 @@
 """A spec that is a template, from the command line to the run."""
 
+from osmo.rundir import records
+from osmo.rundir.paths import RunDir
 from support.cli import Osmo
 
 TEMPLATE = """\
@@ -19,8 +21,9 @@ workflow:
 
 def test_a_template_runs_with_its_variables(osmo: Osmo) -> None:
     spec = osmo.spec(TEMPLATE)
-    run = osmo.submit(spec, "--set", "who=me", "name=t", "--set-env", "EXTRA=a=b", "UNUSED=")
+    run = osmo.submit(spec, "--set", "who=me", "name=t", "--set-env", "EXTRA=a=b", "UNUSED=", "--label", "team=x")
     assert osmo.wait(run).returncode == 0
+    assert (records.read(RunDir(osmo.home.workflows / run).run) or {})["labels"] == {"team": "x"}
     said = "\n".join(osmo.log(run))
     for word in ("one", "two"):
         assert f"[say-{word}] {word} me a=b in t-1: hello me {osmo.attempt(run, f'say-{word}').task_output} " in said
@@ -39,7 +42,9 @@ def test_a_dry_run_prints_what_errors_are_about(osmo: Osmo) -> None:
     assert dry.stdout.splitlines()[1] == "  name: 9a"
     assert dry.stderr.startswith("spec.yaml (rendered):2:9: workflow.name: '9a' is not a name")
     assert "--dry-run` prints it" in dry.stderr
-    assert osmo("workflow", "submit", spec, "--dry-run", "--set-string", "name=a").returncode == 0
+    fine = osmo("workflow", "submit", spec, "--dry-run", "--set-string", "name=a", "--pool", "x", "--priority", "LOW")
+    assert fine.returncode == 0
+    assert "WARNING: --pool is not applied on this machine\nWARNING: --priority is not applied" in fine.stderr
     assert not osmo.home.workflows.exists()
 
 

@@ -65,6 +65,7 @@ def _starting(commands: Any) -> None:
         "--set-env", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
         help="a variable in every task's environment, before the spec's own",
     )  # fmt: skip
+    submit.add_argument("--priority", choices=("HIGH", "NORMAL", "LOW"), help="for OSMO; not applied here")
     submit.add_argument("--dry-run", action="store_true", help="print the spec with its variables set, run nothing")
     submit.add_argument("--restore", action="store_true", help="begin with the newest checkpoints, into empty paths")
     submit.add_argument("--restore-timeout", metavar="DURATION", help="wait so long for a store that is silent (30m)")
@@ -104,6 +105,10 @@ def _template(parser: argparse.ArgumentParser) -> None:
         ("--set-string", "the same, always text"),
     ):
         parser.add_argument(option, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=text)
+    parser.add_argument(
+        "--label", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="labels, over the spec's own"
+    )
+    parser.add_argument("-p", "--pool", help="for OSMO; not applied here")
 
 
 def _looking(commands: Any) -> None:

@@ -45,7 +45,7 @@ _THIS_HOST = "127.0.0.1"  # what `{{host:task}}` is: all tasks of a run are on t
 def validate(args: argparse.Namespace) -> int:
     """Say what is wrong with a spec, or that nothing is."""
     try:
-        spec = prepare(Path(args.file), given(args.set, args.set_string))
+        spec = prepare(Path(args.file), given(args.set, args.set_string, labels=args.label))
         checked = check(spec, _place(load()))
     except SpecError as error:
         if args.format == "json":
@@ -69,10 +69,13 @@ def submit(args: argparse.Namespace) -> int:
     settings.override("max_retries", args.max_retries, "--max-retries")
     home = Home(settings.home)
     where = _place(settings)
-    spec = prepare(Path(args.file), given(args.set, args.set_string, args.set_env))
+    spec = prepare(Path(args.file), given(args.set, args.set_string, args.set_env, args.label))
     if args.dry_run:
         print(spec.text, end="" if spec.text.endswith("\n") else "\n", flush=True)
     checked = _overridden(check(spec, where), args)
+    for option in ("pool", "priority"):
+        if getattr(args, option):
+            warn(f"--{option} is not applied on this machine")
     warn(*checked.warnings)
     if args.dry_run:
         return 0

@@ -4,28 +4,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from osmo.errors import UsageError
 from osmo.spec import tokens
 from osmo.spec.problem import one_line, shown
-from osmo.spec.scalars import VARIABLE_NAME
+from osmo.spec.scalars import VARIABLE_NAME, Labels
 
+_LABELS: Final = TypeAdapter(Labels)
 _NO_SUCH: Final = "write NAME=VALUE; the spec stands before it"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """values: variables of the template. environment: variables of every task. warnings: what the user should know."""
+    """values: variables of the template. environment: variables of every task. labels: of the workflow, over the spec's
+    own. warnings: what the user should know."""
 
     values: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
-def given(sets: Iterable[str] = (), strings: Iterable[str] = (), variables: Iterable[str] = ()) -> Given:
+def given(
+    sets: Iterable[str] = (), strings: Iterable[str] = (), variables: Iterable[str] = (), labels: Iterable[str] = ()
+) -> Given:
     """From the words behind the options, `lr=0.1`. Later ones win, and `--set-string` over `--set`.
 
-    As on OSMO a value of `--set` is a whole number if it can be read as one, else a number, else text. Raises
-    `UsageError`.
+    As on OSMO a value of `--set` is a whole number if it can be read as one, else a number, else text; and a value for
+    one of our own tokens is left out. Raises `UsageError`.
     """
     values: dict[str, object] = {}
     texts: dict[str, str] = {}
@@ -41,13 +48,17 @@ def given(sets: Iterable[str] = (), strings: Iterable[str] = (), variables: Iter
         for name in values
         if str(values[name]) != texts[name]
     ]
-    return Given(values, environment, tuple(changed))
+    own = [f"--set {reserved(name)}" for name in tokens.PLAIN if values.pop(name, None) is not None]
+    return Given(values, environment, dict(_label(word) for word in labels), (*changed, *own))
+
+
+def reserved(name: str) -> str:
+    """Why a variable of this name is left out."""
+    return f"{name}: {{{{{name}}}}} is one of osmo's own and stays what it is"
 
 
 def _template_variable(option: str, word: str) -> tuple[str, str]:
     name, text = _split(option, word)
-    if name in tokens.PLAIN:
-        raise UsageError(f"{option}: {{{{{name}}}}} is one of osmo's own and cannot be set")
     if not name.isidentifier():
         raise UsageError(one_line(f"{option}: {shown(name)} cannot be the name of a template's variable"))
     return name, text
@@ -57,6 +68,15 @@ def _environment_variable(word: str) -> tuple[str, str]:
     name, text = _split("--set-env", word)
     if not VARIABLE_NAME.fullmatch(name):
         raise UsageError(one_line(f"--set-env: {shown(name)} cannot be the name of an environment variable"))
+    return name, text
+
+
+def _label(word: str) -> tuple[str, str]:
+    name, text = _split("--label", word)
+    try:
+        _LABELS.validate_python({name: text})
+    except ValidationError as error:
+        raise UsageError(one_line(f"--label: {error.errors()[0]['ctx']['error']}")) from error
     return name, text
 
 

@@ -67,7 +67,7 @@ def _check(spec: Prepared, place: Place | None) -> Checked:
     if written is None or problems:
         raise SpecError(_lines(document, spec.name, problems), hint=spec.hint)
     made = saved.with_local_files(workflow.of(written), document)
-    made = made.change_tasks(lambda task: with_environment(task, spec.environment))
+    made = made.change_tasks(lambda task: with_environment(task, spec.environment)).with_labels(spec.labels)
     return Checked(made, spec.text, (*spec.warnings, *_lines(document, spec.name, warnings)), spec.template)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from osmo.errors import SpecError
 from osmo.spec import bounded, tokens
 from osmo.spec.document import Document, DocumentError, parse
-from osmo.spec.given import Given
+from osmo.spec.given import Given, reserved
 from osmo.spec.misread import changed
 from osmo.spec.problem import Field, Problem, one_line, shown
 from osmo.spec.source import read
@@ -29,13 +29,15 @@ _BLOCK: Final = re.compile(
 class Prepared:
     """A spec as it can be read.
 
-    text: without templates. template: what was rendered; None if the file is none. warnings: one line each.
+    text: without templates. template: what was rendered; None if the file is none. environment: more variables for
+    every task. labels: more of them for the workflow. warnings: one line each.
     """
 
     path: Path
     text: str
     template: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -65,13 +67,14 @@ def prepare(
     except DocumentError as error:
         where = "".join(f":{number}" for number in error.position or ())
         raise SpecError((one_line(f"{path}{where}: {error}"),)) from error
-    problems = [*document.problems, *_reserved(defaults)] if document else []
-    if document and problems:
-        raise SpecError(tuple(document.line(str(path), problem) for problem in sorted(problems, key=document.position)))
+    if document and document.problems:
+        problems = sorted(document.problems, key=document.position)
+        raise SpecError(tuple(document.line(str(path), problem) for problem in problems))
     warnings = [*given.warnings, *_lines(document, path)]
-    values = {**defaults, **given.values}
+    values = {name: value for name, value in defaults.items() if name not in tokens.PLAIN} | dict(given.values)
     if body is text and not is_template(text):
-        return Prepared(path, text, None, given.environment, (*warnings, *_unused(given, frozenset())))
+        warnings += _unused(given, frozenset())
+        return Prepared(path, text, None, given.environment, given.labels, tuple(warnings))
     try:
         rendered = render(body, values)
     except TemplateProblem as problem:
@@ -79,7 +82,7 @@ def prepare(
         words = _with_hint(str(problem), values)
         raise SpecError((one_line(f"{path}{where}: {words}"),)) from problem
     warnings += _unused(given, rendered.used)
-    return Prepared(path, rendered.text, text, given.environment, tuple(warnings))
+    return Prepared(path, rendered.text, text, given.environment, given.labels, tuple(warnings))
 
 
 def _parted(text: str) -> tuple[str, Document | None, dict[str, object]]:
@@ -112,19 +115,16 @@ def _in_flow(text: str) -> dict[str, object]:
     return values if isinstance(values, dict) else {}
 
 
-def _reserved(values: Mapping[str, object]) -> Iterator[Problem]:
-    for name in values:
-        if name in tokens.PLAIN:
-            yield Problem((_KEY, name), f"{{{{{name}}}}} is one of osmo's own and cannot be set", at_key=True)
-
-
 def _lines(document: Document | None, path: Path) -> Iterator[str]:
-    """Numbers that YAML reads in another way than they are written, such as a version 22.10."""
-    if document is not None:
-        values = document.at((_KEY,))
-        for name, value in values.items() if isinstance(values, dict) else ():
-            where: Field = (_KEY, name)
-            yield from (document.line(str(path), problem) for problem in changed(document, where, value))
+    """Numbers that YAML reads in another way than they are written, such as a version 22.10; names that are taken."""
+    values = document.at((_KEY,)) if document else None
+    if document is None or not isinstance(values, dict):
+        return
+    for name, value in values.items():
+        where: Field = (_KEY, name)
+        yield from (document.line(str(path), problem) for problem in changed(document, where, value))
+        if name in tokens.PLAIN:
+            yield document.line(str(path), Problem(where, reserved(name).partition(": ")[2], at_key=True))
 
 
 def _unused(given: Given, used: frozenset[str]) -> list[str]:

@@ -80,6 +80,10 @@ class Workflow:
         groups = (replace(group, tasks=tuple(map(change, group.tasks))) for group in self.groups)
         return replace(self, groups=tuple(groups))
 
+    def with_labels(self, more: Mapping[str, str]) -> "Workflow":
+        """The same workflow with more labels, which win over its own."""
+        return replace(self, labels={**self.labels, **more})
+
 
 def of(written: WrittenWorkflow) -> Workflow:
     """The workflow that a spec without problems means."""

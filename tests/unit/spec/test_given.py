@@ -39,7 +39,6 @@ def test_a_number_that_is_not_as_it_was_written_is_a_warning(word: str, becomes:
         (((["a.yaml"]), [], []), "--set: 'a.yaml' sets nothing: write NAME=VALUE; the spec stands before it"),
         ((["a-b=1"], [], []), "--set: 'a-b' cannot be the name of a template's variable"),
         (([], ["=1"], []), "--set-string: '' cannot be the name of a template's variable"),
-        ((["output=1"], [], []), "--set: {{output}} is one of osmo's own and cannot be set"),
         (([], [], ["A B=1"]), "--set-env: 'A B' cannot be the name of an environment variable"),
         (([], [], ["A"]), "--set-env: 'A' sets nothing: write NAME=VALUE; the spec stands before it"),
         ((["a=\udcff"], [], []), "--set: the value of 'a' is not UTF-8 text"),
@@ -49,3 +48,23 @@ def test_what_sets_nothing(words: tuple[list[str], list[str], list[str]], proble
     with pytest.raises(UsageError) as error:
         given(*words)
     assert str(error.value) == problem
+
+
+def test_a_token_of_osmo_s_own_is_left_alone() -> None:
+    found = given(["output=1", "lr=1"], ["uuid=x"])
+    assert found.values == {"lr": 1}
+    assert found.warnings == (
+        "--set output: {{output}} is one of osmo's own and stays what it is",
+        "--set uuid: {{uuid}} is one of osmo's own and stays what it is",
+    )
+
+
+def test_labels() -> None:
+    assert given(labels=["a=b", "example.com/c=d", "a=e"]).labels == {"a": "e", "example.com/c": "d"}
+    for word, problem in (
+        ("a", "'a' sets nothing"),
+        ("a=", "'' cannot be a label"),
+        ("-a=b", "'-a' cannot be the name"),
+    ):
+        with pytest.raises(UsageError, match=f"^--label: {problem}"):
+            given(labels=[word])

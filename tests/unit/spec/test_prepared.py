@@ -93,10 +93,6 @@ def test_a_spec_in_json_has_default_values_too() -> None:
             "a: 1\ndefault-values:\n  n: 1\n  n: 2\n",
             "t.yaml:4:3: default-values.n: is set twice, in line 3 and in line 4",
         ),
-        (
-            "default-values:\n  output: 1\n",
-            "t.yaml:2:3: default-values.output: {{output}} is one of osmo's own and cannot be set",
-        ),
         ("default-values:\n  no: 1\n", "t.yaml:2:3: default-values.no: YAML reads this key as false: put it in quotes"),
         ("default-values:\n\t- a\n", "t.yaml:2:1: not valid YAML: a tab cannot indent a line: use spaces"),
     ],
@@ -116,3 +112,9 @@ def test_a_default_value_that_yaml_changes_is_a_warning() -> None:
     assert prepared("default-values:\n  version: 22.10\na: {{ version }}").warnings == (
         "t.yaml:2:12: default-values.version: YAML reads 22.10 as 22.1: put it in quotes to keep it",
     )
+
+
+def test_a_default_value_for_one_of_osmo_s_own_tokens_is_left_out() -> None:
+    spec = prepared("default-values:\n  output: x\na: {{output}} {{ output }}")
+    assert spec.text == "a: {{output}} {{output}}"
+    assert spec.warnings == ("t.yaml:2:3: default-values.output: {{output}} is one of osmo's own and stays what it is",)

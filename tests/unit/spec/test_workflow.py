@@ -89,3 +89,7 @@ def test_tasks_change_in_their_groups(workflow: Workflow) -> None:
     changed = workflow.change_tasks(lambda task: task.model_copy(update={"image": "x"}))
     assert {task.image for group in changed.groups for task in group.tasks} == {"x"}
     assert [task.name for task in changed.tasks] == [task.name for task in workflow.tasks]
+
+
+def test_labels_are_added(workflow: Workflow) -> None:
+    assert workflow.with_labels({"team": "x", "new": "y"}).labels == {"team": "x", "example.com/run": "1", "new": "y"}
