@@ -228,12 +228,12 @@ def test_who_may_not_look_is_not_told_that_there_is_nothing(osmo: Osmo, server: 
 
 def test_a_newer_format_is_not_taken_for_nothing(osmo: Osmo, stored: str) -> None:
     log = osmo.directory / "store/.osmo/main.ckpt/log"
-    (log / "00000099.json").write_text('{"format": 2, "kind": "what may come"}')
+    (log / "00000099.json").write_text('{"format": 99, "kind": "what may come"}')
     run = osmo.submit(osmo.task("touch started", checkpoint=entry(stored)), "--restore", "--restore-timeout", "1s")
     assert osmo.wait(run).returncode == 1
     (task,) = osmo.query(run)["tasks"]
     assert task["exit_code"] == 2010
-    assert "a record of format 2, this osmo knows 1" in task["message"]
+    assert "a record of format 99, this osmo knows 2" in task["message"]
     assert "Use a newer version of osmo." in task["message"]
     assert not (osmo.directory / "started").exists()
 

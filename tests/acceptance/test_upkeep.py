@@ -11,6 +11,7 @@ from support.cli import Osmo
 from support.faults import Fault
 from support.proxy import FaultProxy
 from support.servers import S3Server, s3_client
+from support.stored import parsed
 from support.terminal import terminal
 
 STEPS = ("echo one > ck/a; echo same > ck/b", "echo two > ck/a; echo new > ck/c", "echo three > ck/a; rm ck/b")
@@ -32,7 +33,7 @@ class Url:
         return {name for name in found if not name.startswith(".osmo/")}
 
     def records(self, stream: str = "main.ck") -> list[str]:
-        kinds = [json.loads(path.read_bytes())["kind"] for path in (self.folder / f".osmo/{stream}/log").iterdir()]
+        kinds = [parsed(path.read_bytes())["kind"] for path in (self.folder / f".osmo/{stream}/log").iterdir()]
         return [kind for kind in kinds if kind == "checkpoint"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from osmo.checkpoint import archive, diff, epoch, log, mirror, names, sender, tidy, upload
+from osmo.checkpoint import archive, diff, epoch, listing, log, mirror, names, sender, tidy, upload
 from osmo.checkpoint.key import key_of
 from osmo.checkpoint.manifest import Claim, Close, Mark
 from osmo.store.base import Store
@@ -106,6 +106,46 @@ def other_bytes_for_an_open_number(patch: Patch) -> None:
         return False
 
     patch.setattr(epoch.Epoch, "settle", settle)
+
+
+def tidy_does_not_know_of_listings(patch: Patch) -> None:
+    patch.setattr(tidy, "_objects", lambda checkpoint: checkpoint.files.table.objects())
+
+
+def listings_have_one_name(patch: Patch) -> None:
+    real, name = listing.write, f"{OBJECTS}00000001-00000001-0"
+    patch.setattr(listing, "write", lambda store, _place, table: real(store, name, table))
+
+
+def a_listing_is_sent_after_the_record(patch: Patch) -> None:
+    class Later(Wrapper):
+        def put(self, key: str, body: bytes) -> str:
+            waiting.append((key, body))
+            return "etag"
+
+    waiting: list[tuple[str, bytes]] = []
+    write, commit = listing.write, archive.Archive.commit
+    patch.setattr(listing, "write", lambda store, place, table: write(Later(store), place, table))
+
+    def late(self: archive.Archive, checkpoint: Any) -> None:
+        mine, waiting[:] = waiting.copy(), []
+        commit(self, checkpoint)
+        for key, body in mine:
+            self.store.put(key, body)
+
+    patch.setattr(archive.Archive, "commit", late)
+
+
+def a_listing_that_the_base_does_not_name_is_built_upon(patch: Patch) -> None:
+    def follows(self: archive.Archive, table: Any, *, urgent: bool) -> Any:
+        base = self.base.listing if self.base is not None else None
+        older = [each.listing for each in self.epoch.kept if each.listing is not None]
+        return next((each for each in older if base is not None and each.place != base.place), None) or real(
+            self, table, urgent=urgent
+        )
+
+    real = archive.Archive._listing
+    patch.setattr(archive.Archive, "_listing", follows)
 
 
 def plain_files_before_the_commit(patch: Patch) -> None:

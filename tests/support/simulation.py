@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 
 from blake3 import blake3
 
-from osmo.checkpoint import log, tidy
+from osmo.checkpoint import listing, log, table, tidy
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.encoding import decode
 from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Committed, Event
-from osmo.checkpoint.manifest import Checkpoint, FileRecord, Mark, Trigger, Writer
+from osmo.checkpoint.manifest import Checkpoint, FileRecord, Listing, Mark, Trigger, Writer
 from osmo.checkpoint.names import is_own
 from osmo.checkpoint.restore import Onlooker, restore
 from osmo.checkpoint.settings import Settings
@@ -194,6 +194,7 @@ class World:
             self.finish(janitor, pruner)
         kept = self.kept()
         named = {key for checkpoint in kept for file in checkpoint.files for key in file.keys}
+        named |= {checkpoint.listing.place for checkpoint in kept if checkpoint.listing is not None}
         digests = {file.digest for checkpoint in kept for file in checkpoint.files}
         for key in self.server.objects:
             if not key.startswith(f"{log.folder(_stream(TASK))}/"):
@@ -212,7 +213,7 @@ class World:
         for key, body in self.server.objects.items():
             if key.startswith(f"{log.folder(_stream(task), 'log')}/"):
                 if body not in self._decoded:
-                    self._decoded[body] = decode(body)
+                    self._decoded[body] = decode(body, self._listed)
                 records.append(self._decoded[body])
         return log.kept(records, self.keep)
 
@@ -252,9 +253,20 @@ class World:
         for task, shared in self._tasks.items():
             for checkpoint in self.kept(task):
                 self._records[task, checkpoint.mark] = checkpoint
+                if checkpoint.listing is not None and not self._has(checkpoint.listing):
+                    raise Broken(f"the listing of checkpoint {checkpoint.mark} of {task} is lost\n{self}")
                 for file in checkpoint.files:
                     if self._content(file, task) is None and (shared or not self._is_others(file, task)):
                         raise Broken(f"{file.name} of checkpoint {checkpoint.mark} of {task} is lost\n{self}")
+
+    def _has(self, found: Listing) -> bool:
+        body = self.server.objects.get(found.place)
+        return body is not None and _digest(body) == found.digest
+
+    def _listed(self, place: str, digest: str, _size: int) -> table.Files:
+        if place not in self.server.objects:  # of a checkpoint that is not kept any more, that is well
+            return table.Unread(StoreError(f"{place} is lost"))
+        return listing.read(self.server.objects[place], digest)
 
     def _is_others(self, file: FileRecord, task: str) -> bool:
         """Whether its plain file is that of another task, which did not know of this one."""

@@ -6,6 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_FACTS = ("name", "size", "mode", "mtime_ns", "digest", "place", "etag")
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """What a record says, with its files, each by its facts, in order."""
+    lines = (gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body).splitlines()
+    record: dict[str, Any] = json.loads(lines[0])
+    if record["kind"] != "checkpoint":
+        return record
+    assert "listing" not in record, "the record does not name all files"
+    files = [dict(zip((*_FACTS, "more"), json.loads(line), strict=False)) for line in lines[1:]]
+    named = [{**file, **file.pop("more", {})} for file in files]
+    return record | {"files": sorted(named, key=lambda file: str(file["name"]))}
+
 
 @dataclass
 class Stored:
@@ -40,5 +54,4 @@ def _record(path: Path) -> dict[str, Any] | None:
         body = path.read_bytes()
     except FileNotFoundError:
         return None
-    record: dict[str, Any] = json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
-    return record
+    return parsed(body)

@@ -101,7 +101,7 @@ class Narrator:
         self._committed_at = self._spoke_at = self._clock.monotonic()
         self._say_problems(event.problems)
         self._say_open(event.open)
-        total = sum(saved.record.size for saved in event.saved.values())
+        total = event.saved.size
         parts = [
             f"{_files(len(event.saved))}, {bytes_of(total)}",
             f"uploaded {_files(event.sent_files)}, {bytes_of(event.sent_size)} in {event.seconds:.1f} s",

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.events import (
     Committed,
     Event,
@@ -24,6 +23,7 @@ from osmo.checkpoint.events import (
     Unchanged,
 )
 from osmo.checkpoint.manifest import Checkpoint
+from osmo.checkpoint.saved import Saved
 from osmo.clock import Clock
 from osmo.rundir import records
 from osmo.rundir.paths import AttemptDir
@@ -195,7 +195,7 @@ class StatusBoard:
                 stream.checkpoint = event.number
                 stream.checkpointed = stream.looked = _iso(self._clock.now())
                 stream.files = len(event.saved)
-                stream.size = sum(saved.record.size for saved in event.saved.values())
+                stream.size = event.saved.size
                 stream.uploaded_files += event.sent_files
                 stream.uploaded_size += event.sent_size
                 stream.moving = len(event.deferred) + len(event.left_out)
@@ -245,7 +245,7 @@ class StatusBoard:
         stream.checkpointed = _iso(event.checkpoint.committed)
         stream.looked = _iso(self._clock.now())
         stream.files = len(event.saved)
-        stream.size = sum(saved.record.size for saved in event.saved.values())
+        stream.size = event.saved.size
         stream.exists = stream.seen = True
         self._save(place, event)
 

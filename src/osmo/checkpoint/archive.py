@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from osmo.checkpoint import log, neighbours, tidy
-from osmo.checkpoint.diff import Saved
+from osmo.checkpoint import listing, log, neighbours, tidy
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.key import escaped, key_of
-from osmo.checkpoint.manifest import Checkpoint, Claim, FileRecord, Mark, Record, Writer
+from osmo.checkpoint.manifest import Checkpoint, Claim, Listing, Mark, Record, Writer
 from osmo.checkpoint.mirror import Mirror, Resend
-from osmo.checkpoint.tree import UNKNOWN, Stat
+from osmo.checkpoint.saved import Saved
+from osmo.checkpoint.table import Files, Table
+from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
-from osmo.errors import NotFound, StoreError
+from osmo.errors import NotFound, StoreError, Unavailable
 from osmo.store.base import Store
 
 _FULL_TIDY_EVERY = 100
@@ -38,7 +39,8 @@ class Next:
     number: int
     prev: Mark | None
     spared: Mark | None
-    files: tuple[FileRecord, ...]
+    files: Files
+    listing: Listing | None
     behind: tuple[str, ...]
 
 
@@ -163,8 +165,9 @@ class Archive:
             names.take(key_of(each.folder, file.name) for each in self.epoch.kept for file in each.files)
             self._listed = True
 
-    def next(self, files: tuple[FileRecord, ...]) -> Next:
-        """What a checkpoint of these files would be."""
+    def next(self, table: Table, *, urgent: bool) -> Next:
+        """What a checkpoint of these files would be. What its record builds upon is in the store once this returns.
+        urgent: nothing is sent that can wait. Raises StoreError."""
         epoch, base = self.epoch, self.base
         return Next(
             mark=epoch.next_mark,
@@ -174,9 +177,22 @@ class Archive:
             number=1 if base is None else base.number + 1,
             prev=None if base is None else base.mark,
             spared=self._spared,
-            files=files,
-            behind=epoch.will_be_behind(files),
+            files=Files(table),
+            listing=self._listing(table, urgent=urgent),
+            behind=epoch.will_be_behind(table),
         )
+
+    def _listing(self, table: Table, *, urgent: bool) -> Listing | None:
+        if not listing.needed(table):
+            return None
+        if (found := listing.follows(self.base, table, at_any_cost=urgent)) is not None:
+            return found
+        place = self.epoch.names.object(self.epoch.next_mark.number)
+        try:
+            return listing.write(self.store, place, table)
+        except Unavailable:
+            self.epoch.clear = False
+            raise
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Write the record of `epoch.next_mark`. Raises StoreError: then `settle` tells whether it is there."""
@@ -207,6 +223,7 @@ class Archive:
                 keys = tidy.after_commit(epoch.dropped, epoch.kept, given)
                 records = self._reader.keys_of(each.mark for each in epoch.dropped)
                 garbage = tidy.Garbage(tuple(records), tuple(keys))
+                self._reader.drop(records)
             tidy.remove(self.store, garbage, self.place.at_once)
         except StoreError:
             return
@@ -237,5 +254,7 @@ class Archive:
             raise Fenced(last)
 
 
-def _saved(base: Checkpoint, stats: Mapping[str, Stat]) -> dict[str, Saved]:
-    return {file.name: Saved(stats.get(file.name, UNKNOWN), file) for file in base.files}
+def _saved(base: Checkpoint, stats: Mapping[str, Stat]) -> Table:
+    """Its files, and how those of them look here of which that is known."""
+    table = base.files.table
+    return table.changed(Saved(stat, file) for name, stat in stats.items() if (file := table.record(name)) is not None)

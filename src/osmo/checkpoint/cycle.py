@@ -7,11 +7,12 @@ from datetime import datetime
 
 from osmo.checkpoint import diff
 from osmo.checkpoint.archive import Next
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.events import Committed, Unchanged
 from osmo.checkpoint.hold import Hold
 from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
+from osmo.checkpoint.saved import Saved
+from osmo.checkpoint.table import Table
 from osmo.checkpoint.tree import ROOT, Scan, Stat, hindered, vanished, why
 from osmo.checkpoint.window import OutOfTime
 from osmo.errors import FileMoved, OpenForWriting, StoreError, Unavailable
@@ -83,22 +84,17 @@ class Cycle:
                 if self.last or self.trigger is Trigger.REQUEST or isinstance(result, Unavailable):
                     self.failed = result  # who asked for this checkpoint relies on it
 
-    def files(self, in_store: Mapping[str, Saved]) -> Mapping[str, Saved]:
+    def files(self, in_store: Table) -> Table:
         """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
         gone = diff.gone(self.scan.files, in_store, self.problems) if self.scan.exists else set()
         old = self.moving | self.unsent
-        flagged = {
-            name: saved.deferred(name in old)
-            for name, saved in in_store.items()
-            if saved.record.deferred != (name in old) and name in self.due
-        }
-        if not gone and not flagged:
-            return in_store
-        return {name: flagged.get(name, saved) for name, saved in in_store.items() if name not in gone}
+        flagged = (name for name in in_store.deferred ^ old if name in in_store and name in self.due)
+        new = [in_store[name].deferred(name in old) for name in flagged if name not in gone]
+        return in_store.changed(new, gone) if new or gone else in_store
 
     def checkpoint(self, that: Next, path: str, folder: str, now: datetime) -> Checkpoint:
         """The record of what the cycle found."""
-        names = {file.name for file in that.files}
+        names = that.files.table
         return Checkpoint(
             mark=that.mark,
             writer=that.writer,
@@ -108,19 +104,20 @@ class Cycle:
             prev=that.prev,
             spared=that.spared,
             files=that.files,
+            listing=that.listing,
             behind=that.behind,
             trigger=self.trigger,
             path=path,
             folder=folder,
             begun=self.begun,
             committed=now,
-            left_out=tuple(sorted(self.moving - names)),
+            left_out=tuple(sorted(name for name in self.moving if name not in names)),
             unsent=tuple(sorted(self.unsent)),
             problems=dict(self.problems),
             exit_code=self.exit_code,
         )
 
-    def committed(self, number: int, saved: Mapping[str, Saved], gone: int) -> Committed:
+    def committed(self, number: int, saved: Table, gone: int) -> Committed:
         """What is reported of it, once it is there."""
         return Committed(
             number=number,
@@ -128,8 +125,8 @@ class Cycle:
             sent_files=self.meter.files,
             sent_size=self.meter.size,
             seconds=self.meter.seconds,
-            deferred=tuple(sorted(self.moving & saved.keys())),
-            left_out=tuple(sorted(self.moving - saved.keys())),
+            deferred=tuple(sorted(name for name in self.moving if name in saved)),
+            left_out=tuple(sorted(name for name in self.moving if name not in saved)),
             unsent=tuple(sorted(self.unsent)),
             gone=gone,
             problems=self.problems,
@@ -137,7 +134,7 @@ class Cycle:
             copied_size=self.meter.copied_size,
         )
 
-    def unchanged(self, saved: Mapping[str, Saved]) -> Unchanged:
+    def unchanged(self, saved: Table) -> Unchanged:
         """What is reported of it, if there was nothing to commit."""
         return Unchanged(
             saved=saved,

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from fnmatch import translate
 
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.packed import looks
+from osmo.checkpoint.table import Table
 from osmo.checkpoint.tree import ROOT, Stat
 
 # What readers of plain files take as "the set is complete": uploaded after everything else.
@@ -20,32 +21,14 @@ _END_MARKERS = (
 _END_MARKER = re.compile("|".join(map(translate, _END_MARKERS)))
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A file whose bytes are in the store, and how it looked on this machine when they were read.
-
-    unsure: somebody had it open for writing then. A memory map may change it afterwards, and its stat does not tell.
-    """
-
-    stat: Stat
-    record: FileRecord
-    unsure: bool = False
-
-    def deferred(self, deferred: bool) -> "Saved":
-        """The same, said to be of an earlier checkpoint, or not."""
-        if self.record.deferred == deferred:
-            return self
-        return replace(self, record=replace(self.record, deferred=deferred))
-
-
-def changed(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
+def changed(now: Mapping[str, Stat], saved: Table) -> dict[str, Stat]:
     """The files that are not in the store as they are now."""
-    return {name: stat for name, stat in now.items() if name not in saved or saved[name].stat != stat}
+    return {name: stat for name, stat in now.items() if not saved.looks(name, looks(*stat))}
 
 
-def unsure(now: Mapping[str, Stat], saved: Mapping[str, Saved]) -> dict[str, Stat]:
+def unsure(now: Mapping[str, Stat], saved: Table) -> dict[str, Stat]:
     """The files of which only their bytes tell whether they are in the store as they are now."""
-    return {name: stat for name, stat in now.items() if name in saved and saved[name].unsure}
+    return {name: now[name] for name in saved.unsure if name in now}
 
 
 def by_size(records: Iterable[FileRecord], stats: Iterable[Stat]) -> dict[int, list[FileRecord]]:
@@ -57,7 +40,7 @@ def by_size(records: Iterable[FileRecord], stats: Iterable[Stat]) -> dict[int, l
     return found
 
 
-def gone(now: Container[str], saved: Mapping[str, Saved], problems: Collection[str]) -> set[str]:
+def gone(now: Container[str], saved: Table, problems: Collection[str]) -> set[str]:
     """The files that are in the store and not in the folder any more. What lies behind a problem was not looked for."""
     return {name for name in saved if name not in now and not _behind(name, problems)}
 
@@ -106,14 +89,16 @@ def _with_parents(folder: str) -> Iterator[str]:
         yield folder
 
 
-def same_set(one: Mapping[str, Saved], other: Mapping[str, Saved]) -> bool:
+def same_set(one: Table, other: Table) -> bool:
     """Whether two sets restore to the same files: names, contents, modes. When they were written does not count."""
-    return one.keys() == other.keys() and all(
-        saved is other[name] or _content(saved.record) == _content(other[name].record) for name, saved in one.items()
+    return len(one) == len(other) and all(
+        _content(one.record(name)) == _content(other.record(name)) for name in one.differs(other)
     )
 
 
-def _content(record: FileRecord) -> tuple[str, int, str, str, bool]:
+def _content(record: FileRecord | None) -> tuple[str, int, str, str, bool] | None:
+    if record is None:
+        return None
     return record.digest, record.mode, record.place, record.etag, record.torn_possible
 
 

@@ -6,16 +6,16 @@ that a writer needs is gone as soon as somebody else has claimed the stream.
 
 import random
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from osmo.checkpoint import log
 from osmo.checkpoint.encoding import decode, encode
-from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
+from osmo.checkpoint.manifest import Checkpoint, Claim, Close, Mark, Record, Writer
 from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.neighbours import SILENT_S, closed_well, quiet, shares, streams
 from osmo.checkpoint.schedule import PAUSES_S
+from osmo.checkpoint.table import EMPTY, Files, Table, Unread
 from osmo.clock import Clock
 from osmo.errors import AlreadyExists, NotFound, StoreError, Unavailable
 from osmo.store.base import Store
@@ -86,14 +86,17 @@ class Epoch:
     def next_mark(self) -> Mark:
         return Mark(self.epoch, self.number + 1)
 
-    def will_be_behind(self, files: Iterable[FileRecord]) -> tuple[str, ...]:
-        """The names among them whose plain file will be older, once they are the base."""
-        known = {file.name: file.place for file in self.base.files} if self.base is not None else {}
-        return tuple(
-            file.name
-            for file in files
-            if is_own(file.place) and (file.name in self.behind or known.get(file.name) != file.place)
-        )
+    def will_be_behind(self, table: Table) -> tuple[str, ...]:
+        """The names among these files whose plain file will be older, once they are the base."""
+        known = self.base.files.table if self.base is not None else EMPTY
+        found = []
+        for name in sorted({*self.behind, *table.differs(known)}):
+            file, before = table.record(name), known.record(name)
+            if file is None or not is_own(file.place):
+                continue
+            if name in self.behind or before is None or before.place != file.place:
+                found.append(name)
+        return tuple(found)
 
     def commit(self, store: Store, checkpoint: Checkpoint) -> None:
         """Write the record; it is the base once this returns. checkpoint: of `next_mark`.
@@ -159,7 +162,7 @@ class Epoch:
         before = [record for record in records.values() if record.mark < claim.mark]
         if before and not isinstance(before[-1], Close):
             self.former = before[-1].writer
-        self.kept = log.kept(records.values(), self.place.keep)
+        self.kept = [self._known(each) for each in log.kept(records.values(), self.place.keep)]
         self.base = self.kept[-1] if self.kept else None
         if self.base is not None:
             last = before[-1]
@@ -174,6 +177,15 @@ class Epoch:
         if self.base is not None and not self.exclusive:  # so that what the former owner still writes counts as older
             behind = tuple(sorted(self.behind))
             self._make(store, replace(self.base, mark=self.next_mark, prev=self.base.mark, behind=behind))
+
+    def _known(self, checkpoint: Checkpoint) -> Checkpoint:
+        """One whose files cannot be read any more is no loss for whoever writes the next: that one names all of its
+        own. But where the base has to be written again, it has to be known."""
+        if not isinstance(checkpoint.files, Unread):
+            return checkpoint
+        if not self.exclusive:
+            raise checkpoint.files.why
+        return replace(checkpoint, files=Files(EMPTY), listing=None)
 
     def stays_alone(self, store: Store) -> bool:
         """Whether no other stream has its plain files here. Asks about each set of streams once. Raises StoreError."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.manifest import Checkpoint, Writer
+from osmo.checkpoint.table import Table
 from osmo.errors import StoreError
 
 
@@ -41,7 +41,7 @@ class Restored:
     """They are there; the run goes on from it. saved: as in Committed. fetched: bytes that came from the store."""
 
     checkpoint: Checkpoint
-    saved: Mapping[str, Saved]
+    saved: Table
     fetched: int
     seconds: float
 
@@ -106,7 +106,7 @@ class Committed:
     """
 
     number: int
-    saved: Mapping[str, Saved]
+    saved: Table
     sent_files: int
     sent_size: int
     seconds: float
@@ -132,7 +132,7 @@ class Finished:
 class Unchanged:
     """The cycle found nothing to do. saved, open: as in Committed. moving: how many files wait for their writers."""
 
-    saved: Mapping[str, Saved]
+    saved: Table
     files: int
     moving: int
     exists: bool

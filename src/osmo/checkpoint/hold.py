@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Self
 
-from osmo.checkpoint.diff import Saved
+from osmo.checkpoint.saved import Saved
 
 LOOK_EVERY_S = 1.0
 _LONGEST_S = 600.0

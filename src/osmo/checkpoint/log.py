@@ -1,20 +1,24 @@
 """The numbered records of one stream, as they lie in the store."""
 
 import re
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from osmo.checkpoint.encoding import decode
+from osmo.checkpoint import listing
+from osmo.checkpoint.encoding import Listed, decode, unread
 from osmo.checkpoint.key import CONTROL, of_stream
 from osmo.checkpoint.manifest import Checkpoint, Mark, Record
-from osmo.errors import NoRecord, NotFound, StoreError
+from osmo.checkpoint.table import Files, Unread
+from osmo.errors import NoRecord, NotFound, StoreError, Unavailable
 from osmo.store.base import Store
 
 _NAME = re.compile(r"(\d{8,})(?:\.(\d{8,})\.([0-9a-f]+))?\.json")
 
 
+_ANOTHER = "`--at N` restores another checkpoint."
 _TRIES = 20  # somebody removes records while others read them, but not for ever
 
 
@@ -61,25 +65,28 @@ def slots(store: Store, stream: str) -> list[Slot]:
 
 
 class Reader:
-    """Reads a stream's log; a record that was read once is not read again. For one thread. at_once: how many requests
-    at a time."""
+    """Reads a stream's log; a record that was read once is not read again, nor a listing. For one thread. at_once: how
+    many requests at a time."""
 
     def __init__(self, stream: str, at_once: int = 16) -> None:
         self.stream = stream
         self._at_once = at_once
         self._known: dict[str, Record] = {}
+        self._missed: set[str] = set()  # the places of listings that were not there
 
     def all(self, store: Store, passed_over: list[NoRecord] | None = None) -> dict[str, Record]:
         """Every record by key, oldest first. Raises StoreError, also for a format that is not known.
 
-        passed_over: gets what lies among the records and is none, instead of being raised.
+        passed_over: gets what lies among the records and is none, instead of being raised. The files of a checkpoint
+        whose listing is lost, or is another, cannot be read: whoever wants them gets the StoreError then.
         """
+        self._missed.clear()
         for _ in range(_TRIES):
             listed = slots(store, self.stream)
             self._known = {slot.key: self._known[slot.key] for slot in listed if slot.key in self._known}
             missing = [slot.key for slot in listed if slot.key not in self._known]
             try:
-                found = _each(store, missing, self._at_once, tolerant=passed_over is not None)
+                found = self._each(store, missing, tolerant=passed_over is not None)
             except NotFound:  # removed since it was listed: so there are newer ones
                 continue
             self._known.update((key, each) for key, each in found.items() if not isinstance(each, NoRecord))
@@ -98,15 +105,71 @@ class Reader:
         """This one was written just now."""
         self._known[key] = record
 
+    def drop(self, keys: Iterable[str]) -> None:
+        """These were removed just now."""
+        for key in keys:
+            self._known.pop(key, None)
 
-def read(store: Store, key: str) -> Record:
-    """The record at a key. Raises NotFound; NoRecord if it is none; StoreError if it is of a newer format."""
+    def _each(self, store: Store, keys: list[str], *, tolerant: bool) -> dict[str, Record | NoRecord]:
+        listed = self._listings(store)
+
+        def one(key: str) -> Record | NoRecord:
+            try:
+                return read(store, key, listed)
+            except NoRecord as error:
+                if not tolerant:
+                    raise
+                return error
+
+        if min(len(keys), self._at_once) <= 1:
+            return {key: one(key) for key in keys}
+        with ThreadPoolExecutor(min(self._at_once, len(keys)), thread_name_prefix="log") as threads:
+            return dict(zip(keys, threads.map(one, keys), strict=True))
+
+    def _listings(self, store: Store) -> Listed:
+        """Reads each of them once."""
+        known = {
+            each.listing.place: each.listing.files
+            for each in checkpoints(self._known.values())
+            if each.listing is not None and not isinstance(each.listing.files, Unread)
+        }
+        lock = threading.Lock()
+
+        def listed(place: str, digest: str, size: int) -> Files:
+            with lock:  # who comes at the same time most likely wants the same
+                if place not in known:
+                    known[place] = self._listing(store, place, digest, size)
+                return known[place]
+
+        return listed
+
+    def _listing(self, store: Store, place: str, digest: str, size: int) -> Files:
+        """Raises NotFound where it may have been removed together with its record, since that was read."""
+        what = f"{store.url}/{place}: the list of a checkpoint's files"
+        try:
+            body = listing.fetch(store, place, size)
+        except NotFound:
+            if place not in self._missed:
+                self._missed.add(place)
+                raise
+            return Unread(StoreError(f"{what} is not there any more", hint=_ANOTHER))
+        try:
+            return listing.read(body, digest)
+        except StoreError as error:
+            return Unread(StoreError(f"{what} is damaged: {error}", hint=error.hint or _ANOTHER))
+
+
+def read(store: Store, key: str, listed: Listed = unread) -> Record:
+    """The record at a key. Raises NotFound; NoRecord if it is none; StoreError if it is of a newer format. listed:
+    reads a listing; else the files of a checkpoint that has one are not known."""
     body = store.get(key)
     try:
-        record = decode(body)
+        record = decode(body, listed)
         if (match := _NAME.fullmatch(key.rpartition("/")[2])) and int(match[1]) != record.mark.number:
             raise NoRecord(f"it says that its number is {record.mark.number}")
         return record
+    except (NotFound, Unavailable):
+        raise
     except StoreError as error:
         raise type(error)(f"{store.url}/{key}: {error}", hint=error.hint) from error
 
@@ -129,18 +192,3 @@ def kept(records: Iterable[Record], keep: int, *, spare: bool = True) -> list[Ch
     if spare and newest is not None and newest.spared in found:
         chain[newest.spared] = found[newest.spared].number
     return [found[mark] for mark in sorted(chain)]
-
-
-def _each(store: Store, keys: list[str], at_once: int, *, tolerant: bool) -> dict[str, Record | NoRecord]:
-    def one(key: str) -> Record | NoRecord:
-        try:
-            return read(store, key)
-        except NoRecord as error:
-            if not tolerant:
-                raise
-            return error
-
-    if min(len(keys), at_once) <= 1:
-        return {key: one(key) for key in keys}
-    with ThreadPoolExecutor(min(at_once, len(keys)), thread_name_prefix="log") as threads:
-        return dict(zip(keys, threads.map(one, keys), strict=True))

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.gate import Gate
 from osmo.checkpoint.hold import Hold, holding
 from osmo.checkpoint.live import LiveNames
 from osmo.checkpoint.opener import is_written
+from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.clock import Clock
 

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from osmo.checkpoint.table import Files
 
 
 class Trigger(StrEnum):
@@ -83,12 +86,26 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """An object that holds the files of an earlier checkpoint, of which a record says only what differs.
+
+    digest, size: of the object. carried: how many files the records that build upon it have named, all together.
+    """
+
+    place: str
+    digest: str
+    size: int
+    carried: int
+    files: "Files"
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """One committed set of files.
 
     number: counts the checkpoints of the stream. prev: the checkpoint before. spared: the last one of an earlier run,
     which stays, for nobody went on from it. folder: what every key of its plain files begins with, `ckpt/` or nothing.
-    behind: the files whose plain file may be older than this.
+    behind: the files whose plain file may be older than this. listing: what its record builds upon, if it does.
     """
 
     mark: Mark
@@ -103,12 +120,13 @@ class Checkpoint:
     folder: str
     begun: datetime
     committed: datetime
-    files: tuple[FileRecord, ...]
+    files: "Files"
     behind: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     problems: dict[str, str] | None = None
     exit_code: int | None = None
     unsent: tuple[str, ...] = ()
+    listing: Listing | None = None
 
 
 @dataclass(frozen=True, slots=True)

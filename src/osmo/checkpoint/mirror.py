@@ -37,7 +37,8 @@ class Mirror:
             return None
         epoch.check(store)
         folder = epoch.base.folder
-        todo = {key_of(folder, file.name): file for file in epoch.base.files if file.name in epoch.behind}
+        behind = (epoch.base.files.get(name) for name in sorted(epoch.behind))
+        todo = {key_of(folder, file.name): file for file in behind if file is not None}
         todo = {key: file for key, file in todo.items() if file.place != key}
         of_old = self._needed_by_older(todo.keys())
         errors: list[StoreError] = []

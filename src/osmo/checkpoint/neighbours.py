@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from osmo.checkpoint import log
 from osmo.checkpoint.key import CONTROL, key_of, of_stream
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, Record
+from osmo.checkpoint.table import Unread
 from osmo.store.base import Store
 
 # A request that hangs for longer than this is the one thing that the protocol does not survive.
@@ -91,7 +92,7 @@ def owners(store: Store, stream: str) -> dict[str, Owner]:
     found = {}
     for name in streams(store):
         made = log.checkpoints(log.Reader(name).all(store).values()) if name != of_stream(stream) else []
-        for newest in made[-1:]:
+        for newest in made[-1:] if made and not isinstance(made[-1].files, Unread) else ():
             for file in newest.files:
                 found[key_of(newest.folder, file.name)] = Owner(name, newest.writer.run_id, file.digest)
     return found

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from osmo.checkpoint.cycle import Cycle
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.tree import Stat

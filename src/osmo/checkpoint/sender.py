@@ -7,12 +7,12 @@ from osmo.checkpoint.archive import Archive
 from osmo.checkpoint.blocks import Shelf
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.cycle import Cycle
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.live import LiveNames
 from osmo.checkpoint.meter import Flow
 from osmo.checkpoint.mirror import Resend
 from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.pool import Outcome, Pool
+from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.settings import Settings
 from osmo.checkpoint.source import Source
 from osmo.checkpoint.throttle import Throttle
@@ -71,7 +71,7 @@ class Sender:
         finally:  # whatever happens, what is in the store is not sent again
             if any(outcome.doubtful for outcome in outcomes):
                 self._doubt()
-            inventory.sent({each.name: each.result for each in outcomes if isinstance(each.result, Saved)})
+            inventory.sent(each.result for each in outcomes if isinstance(each.result, Saved))
         for outcome in outcomes:
             if outcome.fatal is not None:
                 raise outcome.fatal
@@ -84,7 +84,8 @@ class Sender:
     def _uploader(self, this: Cycle, files: Mapping[str, Stat]) -> Uploader:
         tree, scratch = self._source.tree, self._settings.scratch
         epoch = self._archive.epoch
-        known = (saved.record for saved in self._archive.inventory.committed.values())  # the base's, but what is lost
+        sizes = {stat.size for stat in files.values()}
+        known = self._archive.inventory.committed.of_sizes(sizes)  # the base's, but what is lost
         return Uploader(
             self._archive.store,
             Opener(tree, scratch, self._is_live, this.scan.databases, this.unsettled, this.at_rest),

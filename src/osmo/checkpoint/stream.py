@@ -7,7 +7,6 @@ from osmo.checkpoint import diff, key
 from osmo.checkpoint.archive import Archive, Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.cycle import Cycle
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.epoch import Fenced, Place
 from osmo.checkpoint.events import Claimed, Committed, Event, Finished, Holding, Looked, Restored, TakenOver
 from osmo.checkpoint.hold import Hold
@@ -20,6 +19,7 @@ from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.sender import Sender
 from osmo.checkpoint.settings import Settings
 from osmo.checkpoint.source import Source
+from osmo.checkpoint.table import Table
 from osmo.checkpoint.tree import Scan, Stat
 from osmo.clock import Clock
 from osmo.errors import StoreError, Unavailable
@@ -244,17 +244,17 @@ class Stream:
         self._report(Holding(tuple(sorted(held)), this.hold.left_s(self._clock.monotonic())))
         return self._lookout.wait(held, this.moving, this.hold, lambda: this.makes_way or self._is_urgent())
 
-    def _is_new(self, this: Cycle, saved: Mapping[str, Saved]) -> bool:
+    def _is_new(self, this: Cycle, saved: Table) -> bool:
         """Whether there is anything to commit."""
         if not diff.same_set(saved, self._inventory.committed):
             return True
         first_last = this.last and this.meter.begun and not self._last_made
         return this.scan.exists and (first_last or this.problems.keys() != self._problems.keys())
 
-    def _commit(self, this: Cycle, saved: Mapping[str, Saved]) -> None:
-        files = tuple(saved[name].record for name in sorted(saved))
-        checkpoint = this.checkpoint(self._archive.next(files), self.path, self._source.prefix, self._clock.now())
-        gone = len(self._inventory.committed.keys() - saved.keys())
+    def _commit(self, this: Cycle, saved: Table) -> None:
+        that = self._archive.next(saved, urgent=self._is_urgent())
+        checkpoint = this.checkpoint(that, self.path, self._source.prefix, self._clock.now())
+        gone = sum(1 for _ in saved.lacks(self._inventory.committed))
         self._offered = this.committed(checkpoint.number, saved, gone)
         self._device = this.scan.device
         self._archive.commit(checkpoint)

@@ -1,6 +1,6 @@
 """What no kept checkpoint needs goes. Safe for anybody at any time, without a lock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +8,7 @@ from datetime import timedelta
 from osmo.checkpoint import log
 from osmo.checkpoint.manifest import Checkpoint, Close
 from osmo.checkpoint.names import is_own, mark_of
+from osmo.checkpoint.table import EMPTY, Table, Unread
 from osmo.errors import StoreError
 from osmo.store.base import Object, Store
 
@@ -34,8 +35,8 @@ def find(store: Store, reader: log.Reader, keep: int, *, spare: bool = True) -> 
     olds = list(store.list(log.folder(reader.stream, "old")))
     records = reader.all(store)
     kept = log.kept(records.values(), keep, spare=spare)
-    if not kept:
-        return Garbage()
+    if not kept or any(isinstance(checkpoint.files, Unread) for checkpoint in kept):
+        return Garbage()  # what those name that cannot be read may be what somebody repairs them with
     newest = kept[-1].mark
     if any(record.mark.epoch > newest.epoch and not log.is_exclusive(key) for key, record in records.items()):
         return Garbage()  # somebody is taking over, and the number alone does not keep him from it
@@ -51,9 +52,13 @@ def find(store: Store, reader: log.Reader, keep: int, *, spare: bool = True) -> 
 
 def after_commit(dropped: Iterable[Checkpoint], kept: Iterable[Checkpoint], given: Iterable[str]) -> list[str]:
     """The objects that a writer knows of and that no kept checkpoint names. given: the names of what it sent since."""
-    named = _named(kept)
-    were = {key for key in _named(dropped) if is_own(key)}
-    return sorted((were | set(given)) - named)
+    kept = list(kept)
+    found = set(given)
+    for checkpoint in dropped:
+        found |= _own(checkpoint, kept[-1].files.table if kept else EMPTY)
+    for checkpoint in kept if found else ():
+        found.difference_update(_objects(checkpoint))
+    return sorted(found)
 
 
 def remove(store: Store, garbage: Garbage, at_once: int) -> list[StoreError]:
@@ -82,13 +87,26 @@ def abort_uploads(store: Store, stream: str, prefix: str, epoch: int) -> None:
         return
 
 
-def _named(checkpoints: Iterable[Checkpoint]) -> set[str]:
-    return {key for checkpoint in checkpoints for file in checkpoint.files for key in file.keys}
+def _objects(checkpoint: Checkpoint) -> Iterator[str]:
+    """All objects that a checkpoint names."""
+    if checkpoint.listing is not None:
+        yield checkpoint.listing.place
+    yield from checkpoint.files.table.objects()
+
+
+def _own(checkpoint: Checkpoint, but: Table) -> set[str]:
+    """The objects that a checkpoint names, but those of files that another set has, too."""
+    table = checkpoint.files.table
+    records = (table[name].record for name in (*table.differs(but), *but.lacks(table)))
+    found = {key for record in records for key in record.keys if is_own(key)}
+    return found if checkpoint.listing is None else found | {checkpoint.listing.place}
 
 
 def _unnamed(objects: Iterable[Object], kept: list[Checkpoint]) -> list[Object]:
     """What no kept checkpoint names, and no later one will."""
-    named = _named(kept)
+    named: set[str] = set()
+    for checkpoint in kept:
+        named.update(_objects(checkpoint))
     newest = kept[-1].mark
     return [
         each for each in objects if each.key not in named and (mark := mark_of(each.key)) is not None and mark <= newest

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from osmo.checkpoint.blocks import Shelf
 from osmo.checkpoint.budget import ByteBudget
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.key import key_of
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
@@ -13,6 +12,7 @@ from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
 from osmo.checkpoint.reader import Reader
+from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.splice import Splicer
 from osmo.checkpoint.tree import Stat
 from osmo.checkpoint.window import Passage, Window

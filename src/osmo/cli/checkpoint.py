@@ -188,7 +188,7 @@ class _Bar:
     def _begun(self, record: Checkpoint) -> None:
         if self._bar.total:
             self._bar.write(f"a newer checkpoint was made meanwhile: going on with {record.number}", file=sys.stderr)
-        self._bar.reset(total=sum(file.size for file in record.files))
+        self._bar.reset(total=record.files.size)
 
     def _received(self, _path: Path, count: int) -> None:
         with self._lock:
@@ -217,7 +217,7 @@ def _summary(stream: str, record: Checkpoint) -> dict[str, Any]:
         "trigger": record.trigger,
         "complete": not record.unsent,
         "count": len(record.files),
-        "size": sum(file.size for file in record.files),
+        "size": record.files.size,
         "path": record.path,
         "run": record.writer.run_id,
         "task": record.writer.task,
@@ -233,7 +233,7 @@ def _row(stream: str, record: Checkpoint) -> tuple[str, ...]:
         f"{record.committed:%Y-%m-%d %H:%M:%S}",
         record.trigger.value,
         f"{len(record.files):,}",
-        bytes_of(sum(file.size for file in record.files)),
+        bytes_of(record.files.size),
         "no" if record.unsent else "yes",
         str(record.writer),
     )

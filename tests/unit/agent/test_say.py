@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 
 from osmo.agent.say import Narrator
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Holding, Looked, Progressed, Unchanged
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.saved import Saved
+from osmo.checkpoint.table import Table
 from osmo.checkpoint.tree import Stat
 from osmo.errors import NoBucket
 from osmo.logs.write import LogWriter
 from support.clock import FakeClock
 
 MIB = 1024 * 1024
-SAVED = {"a": Saved(Stat(MIB, 1, 1, 1, 1), FileRecord("a", MIB, 1, 1, "d", "a", "e"))}
+SAVED = Table.of([Saved(Stat(MIB, 1, 1, 1, 1), FileRecord("a", MIB, 1, 1, "d", "a", "e"))])
 
 
 class Telling:

@@ -7,6 +7,7 @@ from blake3 import blake3
 from osmo.checkpoint.encoding import encode
 from osmo.checkpoint.log import log_key
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Trigger, Writer
+from osmo.checkpoint.table import Files
 from osmo.store.base import Store
 from support.clock import START
 
@@ -45,7 +46,7 @@ def checkpoint(
         path="/ckpt",
         begun=START,
         committed=START,
-        **{"folder": "ckpt/", "spared": None, "files": (), "problems": {}} | facts,
+        **{"folder": "ckpt/", "spared": None, "problems": {}} | facts | {"files": Files.of(facts.get("files", ()))},
     )
 
 

@@ -1,7 +1,5 @@
 """A stream over a folder and a store in memory, with a clock that only goes when waited with."""
 
-import gzip
-import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ from osmo.spec.checkpoint import CheckpointEntry
 from osmo.store.base import Store
 from support.clock import FakeClock
 from support.memory import MemoryStore
+from support.stored import parsed
 from support.stores import Recording, Request, is_content
 from support.trees import Content, grow
 
@@ -122,7 +121,7 @@ class Rig:
     def log(self) -> list[dict[str, Any]]:
         """All records, oldest first."""
         return [
-            json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
+            parsed(body)
             for key, body in sorted(self.memory.objects.items())
             if "/log/" in key and key.startswith(".osmo/")
         ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from osmo.checkpoint.blocks import Shelf
 from osmo.checkpoint.budget import ByteBudget
-from osmo.checkpoint.diff import Saved, by_size
+from osmo.checkpoint.diff import by_size
 from osmo.checkpoint.events import Event
 from osmo.checkpoint.live import LiveNames
 from osmo.checkpoint.manifest import FileRecord
@@ -12,6 +12,7 @@ from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.names import Names
 from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.parts import MIB
+from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.checkpoint.upload import Uploader
 from osmo.checkpoint.window import Window

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmo.checkpoint.diff import Saved, batches, changed, gone, is_end_marker, same_set
+from osmo.checkpoint.diff import batches, changed, gone, is_end_marker, same_set
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.saved import Saved
+from osmo.checkpoint.table import EMPTY, Table
 from osmo.checkpoint.tree import Stat
 
 A = Stat(1, 1, 1, 1, 0o600)
@@ -27,11 +29,11 @@ def saved(name: str = "f", stat: Stat = A, digest: str = "d") -> Saved:
     ],
 )
 def test_a_file_is_changed_if_anything_of_its_stat_is(now: Stat, want: bool) -> None:
-    assert changed({"f": now}, {"f": saved()}) == ({"f": now} if want else {})
+    assert changed({"f": now}, Table.of([saved()])) == ({"f": now} if want else {})
 
 
 def test_a_file_that_was_never_saved_is_changed() -> None:
-    assert changed({"f": A}, {}) == {"f": A}
+    assert changed({"f": A}, EMPTY) == {"f": A}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def test_a_file_that_was_never_saved_is_changed() -> None:
 def test_what_lies_behind_a_problem_is_not_gone(
     now: set[str], names: list[str], problems: set[str], want: set[str]
 ) -> None:
-    assert gone(now, {name: saved(name) for name in names}, problems) == want
+    assert gone(now, Table.of(map(saved, names)), problems) == want
 
 
 NAMES = st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join), max_size=8)
@@ -57,7 +59,7 @@ NAMES = st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/"
 
 @given(NAMES, NAMES, NAMES)
 def test_a_saved_file_is_there_or_gone_or_behind_a_problem(now: set[str], held: set[str], problems: set[str]) -> None:
-    lost = gone(now, {name: saved(name) for name in held}, problems)
+    lost = gone(now, Table.of(map(saved, held)), problems)
     for name in held:
         behind = any(name == problem or name.startswith(f"{problem}/") for problem in problems)
         assert (name in lost) == (name not in now and not behind)
@@ -70,10 +72,10 @@ def test_a_saved_file_is_there_or_gone_or_behind_a_problem(now: set[str], held: 
 def test_after_saving_what_changed_and_dropping_what_is_gone_nothing_is_left_to_do(
     before: dict[str, int], after: dict[str, int]
 ) -> None:
-    held = {name: saved(name, A._replace(size=size)) for name, size in before.items()}
+    held = Table.of(saved(name, A._replace(size=size)) for name, size in before.items())
     now = {name: A._replace(size=size) for name, size in after.items()}
-    merged = held | {name: saved(name, stat) for name, stat in changed(now, held).items()}
-    merged = {name: one for name, one in merged.items() if name not in gone(now, merged, set())}
+    merged = held.changed(saved(name, stat) for name, stat in changed(now, held).items())
+    merged = merged.changed((), gone(now, merged, set()))
     assert merged.keys() == now.keys()
     assert changed(now, merged) == {}
     assert gone(now, merged, set()) == set()
@@ -115,12 +117,13 @@ def test_what_readers_take_as_complete_is_an_end_marker(name: str, want: bool) -
 )
 def test_a_set_is_the_same_if_it_restores_to_the_same_files(change: dict[str, object], want: bool) -> None:
     one = saved()
-    assert same_set({"f": one}, {"f": replace(one, record=replace(one.record, **change))}) == want  # type: ignore[arg-type]
+    other = replace(one, record=replace(one.record, **change))  # type: ignore[arg-type]
+    assert same_set(Table.of([one]), Table.of([other])) == want
 
 
 def test_sets_of_other_names_are_not_the_same() -> None:
-    assert not same_set({"f": saved()}, {})
-    assert not same_set({"f": saved()}, {"g": saved()})
+    assert not same_set(Table.of([saved()]), EMPTY)
+    assert not same_set(Table.of([saved()]), Table.of([saved("g")]))
 
 
 def test_a_file_that_is_deferred_already_stays_the_same_value() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from osmo.checkpoint import encoding
 from osmo.checkpoint.encoding import decode, encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Trigger, Writer
+from osmo.checkpoint.table import Files
 from osmo.errors import StoreError
 from support.clock import START
 from unit.checkpoint.records import checkpoint, claim
@@ -31,7 +32,7 @@ CHECKPOINT = Checkpoint(
     folder="ckpt/",
     begun=START,
     committed=START,
-    files=(FILE,),
+    files=Files.of([FILE]),
     behind=("a",),
     left_out=("b",),
     problems={"c": "a socket"},
@@ -40,8 +41,9 @@ CHECKPOINT = Checkpoint(
 
 
 def test_a_record_says_all_that_a_reader_needs() -> None:
-    assert json.loads(encode(CHECKPOINT)) == {
-        "format": 1,
+    header, *files = map(json.loads, encode(CHECKPOINT).splitlines())
+    assert header == {
+        "format": 2,
         "kind": "checkpoint",
         "log": 6,
         "checkpoint": 5,
@@ -64,35 +66,46 @@ def test_a_record_says_all_that_a_reader_needs() -> None:
         "unsent": [],
         "problems": {"c": "a socket"},
         "exit_code": 0,
-        "files": [
-            {
-                "name": "a",
-                "size": 3,
-                "mode": 0o644,
-                "mtime_ns": 7,
-                "digest": "digest",
-                "place": "ckpt/a",
-                "etag": "etag",
-            }
-        ],
     }
+    assert files == [["a", 3, 0o644, 7, "digest", "ckpt/a", "etag"]]
 
 
 def test_flags_are_written_only_where_there_are_any() -> None:
-    files = (replace(FILE, deferred=True), replace(FILE, torn_possible=True), replace(FILE, blocks="b"), FILE)
-    record = json.loads(encode(replace(CHECKPOINT, files=files, exit_code=None)))
-    assert [file.get("flags") for file in record["files"]] == [["deferred"], ["torn_possible"], None, None]
-    assert [file.get("blocks") for file in record["files"]] == [None, None, "b", None]
-    assert "exit_code" not in record
+    files = (
+        replace(FILE, name="a", deferred=True),
+        replace(FILE, name="b", torn_possible=True, live=True, blocks="k"),
+        FILE,
+    )
+    header, *lines = map(json.loads, encode(replace(CHECKPOINT, files=Files.of(files[:2]))).splitlines())
+    assert [line[7:] for line in lines] == [
+        [{"flags": ["deferred"]}],
+        [{"flags": ["torn_possible", "live"], "blocks": "k"}],
+    ]
+    header, *lines = map(
+        json.loads, encode(replace(CHECKPOINT, files=Files.of(files[2:]), exit_code=None)).splitlines()
+    )
+    assert [line[7:] for line in lines] == [[]]
+    assert "exit_code" not in header
+
+
+def test_what_a_later_version_says_of_a_file_besides_is_passed_over() -> None:
+    body = encode(CHECKPOINT).replace(b',"etag"]', b',"etag",{"colour":"red","flags":["live","bright"]},7]')
+    read = decode(body)
+    assert isinstance(read, Checkpoint)
+    assert [*read.files] == [replace(FILE, live=True)]
+
+
+def many(count: int) -> Files:
+    return Files.of(replace(FILE, name=f"{number:0200}") for number in range(count))
 
 
 def test_a_large_record_is_compressed_and_always_to_the_same_bytes() -> None:
-    large = replace(CHECKPOINT, files=tuple(replace(FILE, name=f"{number:0200}") for number in range(5000)))
+    large = replace(CHECKPOINT, files=many(6000))
     body = encode(large)
     assert body[:2] == b"\x1f\x8b"
     assert body[4:8] == b"\0\0\0\0", "the time of compression is in it"
     assert encode(large) == body
-    assert len(json.loads(gzip.decompress(body))["files"]) == 5000
+    assert len(gzip.decompress(body).splitlines()) == 6001
     assert decode(body) == large
 
 
@@ -107,13 +120,15 @@ files = st.builds(
     FileRecord,
     names,
     numbers,
-    numbers,
+    st.integers(0, 2**16 - 1),
     st.integers(-(2**63) + 1, 2**63 - 1),
     texts,
     texts,
     texts,
     deferred=st.booleans(),
     torn_possible=st.booleans(),
+    live=st.booleans(),
+    blocks=texts,
 )
 common: dict[str, st.SearchStrategy[Any]] = {
     "mark": marks,
@@ -136,7 +151,7 @@ records = st.one_of(
         folder=names,
         begun=times,
         committed=times,
-        files=st.lists(files, max_size=3).map(tuple),
+        files=st.lists(files, max_size=3).map(Files.of),
         behind=several,
         left_out=several,
         problems=st.dictionaries(names, texts, max_size=3),
@@ -155,7 +170,12 @@ def test_any_record_comes_back_as_it_was(record: Record) -> None:
 
 
 def changed(record: Record, **facts: object) -> bytes:
-    return json.dumps(json.loads(encode(record)) | facts).encode()
+    header, *files = encode(record).splitlines()
+    return b"\n".join([json.dumps(json.loads(header) | facts).encode(), *files])
+
+
+def with_file(*facts: object) -> bytes:
+    return encode(CHECKPOINT).splitlines()[0] + b"\n" + json.dumps(facts).encode()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +188,8 @@ def changed(record: Record, **facts: object) -> bytes:
         (b"[" * 100_000, "not a record"),
         (b"\x1f\x8bno gzip", "not a record"),
         (gzip.compress(encode(CHECKPOINT))[:-20], "cut short"),
-        (b'{"format": 99}', "a record of format 99, this osmo knows 1"),
+        (b'{"format": 99}', "a record of format 99, this osmo knows 2"),
+        (b'{"format": 1}', "of format 1, which this osmo does not read"),
         (changed(claim(1), kind="claims"), "of an unknown kind: 'claims'"),
         (changed(claim(1), epoch=1e999), "not a record"),
         (changed(claim(1), writer={"run": "x"}), "not a record"),
@@ -177,10 +198,22 @@ def changed(record: Record, **facts: object) -> bytes:
         (changed(checkpoint(1), prev=[1]), "not a record"),
         (changed(checkpoint(1), trigger="whim"), "not a record"),
         (changed(checkpoint(1), problems=["x"]), "not a record"),
-        (changed(checkpoint(1), files=[{"name": "a"}]), "not a record"),
-        (changed(CHECKPOINT, files=[{**json.loads(encode(CHECKPOINT))["files"][0], "name": 5}]), "not a record"),
-        (changed(CHECKPOINT, files=[{**json.loads(encode(CHECKPOINT))["files"][0], "size": "3"}]), "not a record"),
-        (changed(CHECKPOINT, files=[{**json.loads(encode(CHECKPOINT))["files"][0], "size": -3}]), "not a record"),
+        (changed(checkpoint(1), count=1), "not a record"),
+        (changed(CHECKPOINT, count=0), "not a record"),
+        (changed(CHECKPOINT, count=10**12), "more than this machine has the memory for"),
+        (encode(CHECKPOINT) + encode(CHECKPOINT).splitlines()[1], "not a record"),
+        (changed(CHECKPOINT, listing={"place": "x"}), "not a record"),
+        (with_file(), "not a record"),
+        (with_file("a", 3, 0o644, 7, "digest", "ckpt/a"), "not a record"),
+        (with_file(5, 3, 0o644, 7, "digest", "ckpt/a", "etag"), "not a record"),
+        (with_file("a", "3", 0o644, 7, "digest", "ckpt/a", "etag"), "not a record"),
+        (with_file("a", -3, 0o644, 7, "digest", "ckpt/a", "etag"), "not a record"),
+        (with_file("a", 2**63, 0o644, 7, "digest", "ckpt/a", "etag"), "not a record"),
+        (with_file("a", 3, True, 7, "digest", "ckpt/a", "etag"), "not a record"),
+        (with_file("a", 3, 2**16, 7, "digest", "ckpt/a", "etag"), "not a record"),
+        (with_file("a", 3, 0o644, 7, "d" * 2**16, "ckpt/a", "etag"), "not a record"),
+        (with_file("a", 3, 0o644, 7, "digest", "ckpt/a", "etag", 5), "not a record"),
+        (with_file("a", 3, 0o644, 7, "digest", "ckpt/a", "etag", {"blocks": 5}), "the blocks of a file are 5"),
     ],
 )
 def test_what_is_no_record_is_an_error_of_the_store(body: bytes, message: str) -> None:
@@ -190,7 +223,7 @@ def test_what_is_no_record_is_an_error_of_the_store(body: bytes, message: str) -
 
 def test_a_newer_format_says_what_to_do() -> None:
     with pytest.raises(StoreError) as caught:
-        decode(changed(claim(1), format=2))
+        decode(changed(claim(1), format=3))
     assert caught.value.hint == "Use a newer version of osmo."
 
 

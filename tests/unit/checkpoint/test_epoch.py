@@ -7,6 +7,7 @@ from osmo.checkpoint import log
 from osmo.checkpoint.encoding import decode
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
+from osmo.checkpoint.table import Files
 from osmo.errors import NotFound, StoreError, Unavailable
 from osmo.store.base import Object, Store
 from support.clock import FakeClock
@@ -43,7 +44,7 @@ def next_of(owner: Epoch, *files: FileRecord) -> Checkpoint:
         count=1 if base is None else base.number + 1,
         prev=None if base is None else base.mark,
         files=files,
-        behind=owner.will_be_behind(files),
+        behind=owner.will_be_behind(Files.of(files).table),
     )
 
 
@@ -180,11 +181,11 @@ def test_the_files_in_objects_are_behind_until_they_were_copied(memory: MemorySt
     owner.commit(memory, next_of(owner, a, b))
     assert owner.behind == {"a"}
     owner.behind = set()
-    assert owner.will_be_behind((a, b)) == ()
-    assert owner.will_be_behind((file("a", b"2", OBJECT.removesuffix("1") + "2"),)) == ("a",)
-    assert owner.will_be_behind((file("c", b"1", OBJECT),)) == ("c",)
+    assert owner.will_be_behind(Files.of((a, b)).table) == ()
+    assert owner.will_be_behind(Files.of([file("a", b"2", OBJECT.removesuffix("1") + "2")]).table) == ("a",)
+    assert owner.will_be_behind(Files.of([file("c", b"1", OBJECT)]).table) == ("c",)
     owner.behind = {"a"}
-    assert owner.will_be_behind((a, b)) == ("a",)
+    assert owner.will_be_behind(Files.of((a, b)).table) == ("a",)
 
 
 def test_a_writer_whose_number_is_taken_is_fenced_by_whom_took_it(memory: MemoryStore) -> None:
@@ -321,7 +322,7 @@ def test_a_new_owner_writes_the_base_once_more_under_its_own_epoch(lax: MemorySt
         Mark(2, 5),
         9,
         Mark(1, 2),
-        (a,),
+        Files.of([a]),
     )
     assert owner.behind == set()
 

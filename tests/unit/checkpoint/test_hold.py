@@ -1,8 +1,8 @@
 import pytest
 
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.hold import Hold, holding
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.tree import Stat
 
 

@@ -1,6 +1,7 @@
-from osmo.checkpoint.diff import Saved
 from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.saved import Saved
+from osmo.checkpoint.table import Table
 from osmo.checkpoint.tree import Stat
 
 
@@ -8,37 +9,41 @@ def saved(name: str, etag: str = "1") -> Saved:
     return Saved(Stat(1, 1, 1, 1, 1), FileRecord(name, 1, 1, 1, "d", f"key/{name}", etag))
 
 
+def these(*names: str) -> Table:
+    return Table.of(map(saved, names))
+
+
 def test_what_was_sent_last_lies_in_the_store() -> None:
     inventory = Inventory()
-    inventory.commit({"a": saved("a"), "b": saved("b")})
-    inventory.sent({"a": saved("a", "2")})
-    inventory.sent({"c": saved("c")})
+    inventory.commit(these("a", "b"))
+    inventory.sent([saved("a", "2")])
+    inventory.sent([saved("c")])
     assert {name: one.record.etag for name, one in inventory.all.items()} == {"a": "2", "b": "1", "c": "1"}
     assert inventory.committed.keys() == {"a", "b"}
-    inventory.commit({"a": saved("a", "2")})
+    inventory.commit(Table.of([saved("a", "2")]))
     assert inventory.all is inventory.committed
 
 
 def test_a_file_that_is_forgotten_is_so_in_every_form() -> None:
     inventory = Inventory()
-    inventory.commit({"a": saved("a"), "b": saved("b")})
-    inventory.sent({"a": saved("a", "2")})
+    inventory.commit(these("a", "b"))
+    inventory.sent([saved("a", "2")])
     inventory.forget({"a", "never"})
     assert inventory.all.keys() == {"b"}
 
 
 def test_what_was_given_out_does_not_change() -> None:
     inventory = Inventory()
-    inventory.commit({"a": saved("a")})
+    inventory.commit(these("a"))
     before = inventory.all
     inventory.forget({"a"})
-    inventory.sent({"b": saved("b")})
+    inventory.sent([saved("b")])
     assert before.keys() == {"a"}
 
 
 def test_the_store_is_right_about_what_it_has() -> None:
     inventory = Inventory()
-    inventory.commit({name: saved(name) for name in "abc"})
-    inventory.sent({"d": saved("d")})
+    inventory.commit(these(*"abc"))
+    inventory.sent([saved("d")])
     inventory.compare({"key/a": "1", "key/b": "other", "key/x": "1"})
     assert inventory.all.keys() == {"a"}

@@ -115,8 +115,8 @@ def test_an_outage_and_a_strange_record_are_errors(memory: MemoryStore, at_once:
     put(memory, claim(1), checkpoint(2))
     with pytest.raises(Unavailable):
         log.Reader(STREAM, at_once).all(Flaky(memory, 1, lambda request: request.method == "get"))
-    memory.put(f".osmo/{STREAM}/log/00000003.json", b'{"format": 2}')
-    with pytest.raises(StoreError, match=r"00000003.json: a record of format 2") as caught:
+    memory.put(f".osmo/{STREAM}/log/00000003.json", b'{"format": 99}')
+    with pytest.raises(StoreError, match=r"00000003.json: a record of format 99") as caught:
         log.Reader(STREAM, at_once).all(memory)
     assert "newer version" in caught.value.hint
 

@@ -6,6 +6,7 @@ from osmo.checkpoint import log
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.mirror import Mirror
+from osmo.checkpoint.table import Files
 from osmo.errors import NoCopy, StoreError, Unavailable
 from osmo.store.base import Store
 from support.clock import FakeClock
@@ -49,7 +50,7 @@ class Owner:
     def commit(self, *files: FileRecord) -> None:
         base = self.epoch.base
         number, prev = self.epoch.next_mark.number, None if base is None else base.mark
-        behind = self.epoch.will_be_behind(files)
+        behind = self.epoch.will_be_behind(Files.of(files).table)
         self.epoch.commit(self.memory, checkpoint(number, prev=prev, files=files, behind=behind))
         self.asked.take()
 

@@ -127,8 +127,8 @@ def test_bytes_that_were_overwritten_come_from_the_copy_that_has_their_digest(
     for file in record.files:
         store.put(file.place, b"newer")
         store.put(f"{OLD}{file.digest}.00000001-00000001-1", b"neither")
-    store.put(f"{OLD}{record.files[0].digest}.00000001-00000001-2", b"one")
-    store.put(f"{OLD}{record.files[1].digest}.00000001-00000001-2", BIG)
+    store.put(f"{OLD}{next(iter(record.files)).digest}.00000001-00000001-2", b"one")
+    store.put(f"{OLD}{[*record.files][1].digest}.00000001-00000001-2", BIG)
     assert run(store, record, tmp_path)[1] == {}
     assert everything(tmp_path) == {"a": b"one", "big": BIG}
 
@@ -182,7 +182,7 @@ def test_an_object_that_is_shorter_than_what_is_here_already_is_lost_not_out_of_
 def test_a_large_file_that_was_overwritten_is_not_fetched_in_vain(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "big", BIG))
     store.put("ckpt/big", BIG[::-1])
-    store.put(f"{OLD}{record.files[0].digest}.00000001-00000001-1", BIG)
+    store.put(f"{OLD}{next(iter(record.files)).digest}.00000001-00000001-1", BIG)
     asked = Recording(store)
     assert run(asked, record, tmp_path) == ({"big": len(BIG)}, {})
     assert ("get_range", "ckpt/big") not in asked.take()
@@ -438,7 +438,7 @@ def test_files_that_a_killed_restore_brought_do_not_stay_beside_those_of_another
 ) -> None:
     grow(tmp_path, {"mine": "mine"})
     first = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"), put(store, "c", b"three"))
-    second = checkpoint(first.files[1], put(store, "d", b"four"))
+    second = checkpoint([*first.files][1], put(store, "d", b"four"))
     cut_short(first, store, tmp_path, 2)
     assert named(tmp_path) == {"mine": b"mine", "a": b"one", "b": b"two"}
     assert Mark(tmp_path, records.STREAM).is_set
@@ -450,7 +450,7 @@ def test_what_a_person_wrote_since_a_killed_restore_stays(store: MemoryStore, tm
     first = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
     cut_short(first, store, tmp_path, 1)
     grow(tmp_path, {"a": "mine"})
-    assert run(store, checkpoint(first.files[1]), tmp_path)[1] == {}
+    assert run(store, checkpoint([*first.files][1]), tmp_path)[1] == {}
     assert everything(tmp_path) == {"a": b"mine", "b": b"two"}
 
 

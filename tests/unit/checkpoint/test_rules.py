@@ -17,6 +17,8 @@ from support.simulation import Broken, World
 MOST = 600  # random orders until one must have broken something
 WHOLE = 8 * 1024 * 1024
 IN_PARTS = 4
+MANY_FILES = 4000  # before a record builds upon a listing
+NO_FILES = -1
 
 IGNORED = {"create_only": False}
 KEEP_3 = {"keep": 3}
@@ -62,6 +64,10 @@ AT_RANDOM: list[tuple[rules.Remove, dict[str, Any], int]] = [  # and how many an
     (rules.a_key_is_written_directly_again, IGNORED, 2),
     (rules.nobody_looks_what_is_there, IGNORED, 0),
     (rules.nobody_lists_after_a_commit, IGNORED, 0),
+    (rules.tidy_does_not_know_of_listings, {}, 0),
+    (rules.listings_have_one_name, {}, 0),
+    (rules.a_listing_is_sent_after_the_record, {}, 0),
+    (rules.a_listing_that_the_base_does_not_name_is_built_upon, {}, 0),
 ]
 
 
@@ -100,6 +106,7 @@ def test_without_the_rule_some_order_breaks_something(
         for number in range(MOST):
             rng = random.Random(f"{number} {how} {losses}")
             monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((IN_PARTS, WHOLE)))
+            monkeypatch.setattr("osmo.checkpoint.listing._WORTH_IT", rng.choice((NO_FILES, MANY_FILES)))
             keep, create_only = how.get("keep", 1), how.get("create_only", True)
             world = crowd(tmp_path / str(number), rng, keep, create_only=create_only)
             at_random(world, rng, losses, rng.randrange(2))

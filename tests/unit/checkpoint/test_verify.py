@@ -58,7 +58,9 @@ def test_bytes_that_rotted_behind_the_stores_back_are_found_by_reading_only() ->
 def test_a_plain_file_that_was_overwritten_is_well_if_a_copy_has_its_bytes() -> None:
     store = MemoryStore()
     record = checkpoint(store)
-    old = f".osmo/{records.STREAM}/old/{record.files[0].digest}"
+    damaged = record.files.get("ckpt/a")
+    assert damaged is not None
+    old = f".osmo/{records.STREAM}/old/{damaged.digest}"
     store.put("ckpt/a", b"newer!")
     store.put(f"{old}.00000002-00000001-1", b"wrong")
     assert verify(store, records.STREAM, record, deep=False, report=lambda _: None).keys() == {"ckpt/a"}
