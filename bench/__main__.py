@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import restoring, storing, table, tools
+from bench import restoring, running, storing, table, tools
 from bench.data import QUICK, Sizes
 from bench.rig import Result, Rig, say
 
 _NEEDED = 12 * 1024**3
 
 Case = Callable[[Rig], list[Result]]
-ALL: dict[str, Case] = {case.name: case for case in (*storing.COLD, *storing.AGAIN, *restoring.ALL)}
+_NAMED = (*storing.COLD, *storing.AGAIN, *restoring.ALL, *running.TRAINING)
+ALL: dict[str, Case] = {**{case.name: case for case in _NAMED}, **running.OTHERS}
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def _cells(row: Row, osmo: Row | None) -> Iterable[str]:
         f"{statistics.median(against):.2f} × ({min(against):.2f}–{max(against):.2f})" if against else "",
         _seconds(statistics.median(cost.cpu_s for cost in costs)),
         _seconds(statistics.median(cost.server_cpu_s for cost in costs)),
-        f"{max(cost.memory for cost in costs) / _MIB:.0f} MiB",
+        f"{most / _MIB:.0f} MiB" if (most := max(cost.memory for cost in costs)) else "",
         "" if counted is None else f"{counted.requests:,}",
         "" if counted is None else _size(counted.sent),
         "" if counted is None else _size(counted.received),
