@@ -17,8 +17,8 @@ What osmo costs, side by side with the tools that people put into a loop instead
 again; [bench](../bench/README.md) says how. A goal in brackets is the one after the next.
 
 "osmo takes" is the time of osmo as a multiple of that of the tool in the line: the median over the rounds, with the
-least and the greatest. Below 1 osmo is faster. Times are medians. Processor time is that of the tool; the server's is apart.
-Requests and bytes were counted at a proxy, in a run of its own.
+least and the greatest. Below 1 osmo is faster. Times are medians. Processor time is that of the tool; the
+server's is apart. Requests and bytes were counted at a proxy, in a run of its own.
 """
 
 

@@ -36,7 +36,7 @@ class Training:
     def __call__(self, rig: Rig) -> list[Result]:
         result = Result(self.name, self.title, self.target)
         result.note = (
-            f"The seconds and processor time of the task, for work of some {rig.sizes.work_s:g} s that saves a state of "
+            f"The seconds and processor time of the task, for work of {rig.sizes.work_s:g} s that saves a state of "
             f"{task.STATE // data.MIB} MiB {_SAVES} times; a checkpoint (for others: a round of the tool) every "
             f"{_EVERY_S} s; the server works on the same cores"
         )
