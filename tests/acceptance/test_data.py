@@ -86,3 +86,22 @@ def test_a_person_is_asked_before_anything_goes(
         person.type(typed)
         assert person.end() == code
     assert len(bucket.files()) == left
+
+
+def test_a_store_is_tried(osmo: Osmo, bucket: Bucket) -> None:
+    url = f"s3://{bucket.name}/x"
+    found = json.loads(osmo("data", "check", url, "--json").stdout)
+    assert found["status"] == "pass"
+    able = {each["name"]: each["able"] for each in found["checks"]}
+    assert able["create-only"] is False  # rclone's server
+    assert able["write"] is able["read"] is able["list"] is able["delete"] is True
+    assert list(bucket.directory.rglob("*probe*")) == []
+    table = osmo("data", "check", url)
+    assert (table.returncode, "records get names that cannot meet" in table.stdout) == (0, True)
+    wrong = osmo("data", "check", url, "--access", "READ", AWS_SECRET_ACCESS_KEY="hunter2")
+    assert wrong.returncode == 1
+    assert "list: s3://" in wrong.stdout
+    assert "403 SignatureDoesNotMatch (credentials: environment (AWS_ACCESS_KEY_ID))" in wrong.stdout
+    assert "hunter2" not in wrong.stdout + wrong.stderr
+    missing = osmo("data", "check", "s3://no-such-bucket")
+    assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 2)

@@ -261,6 +261,10 @@ def _data(commands: Any) -> None:
     delete = _command(commands, "delete", "data", "delete_objects", "delete what lies at a url")
     delete.add_argument("url", metavar="URL", help="an object, or a folder with all that is beneath it")
     delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    check = _command(commands, "check", "access", "check", "say what a data store can do, by trying it")
+    check.add_argument("url", metavar="URL", help="a bucket, or a folder in it")
+    check.add_argument("-a", "--access", choices=("READ", "WRITE", "DELETE"), help="try no more than this needs")
+    _formats(check)
     for command in (listing, delete):
         command.add_argument("--all", action="store_true", help="osmo's own records (.osmo), too")
     for command in (upload, download, delete):

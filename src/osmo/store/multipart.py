@@ -72,6 +72,11 @@ class Multipart:
                 writing.abort_multipart_upload(**upload)
             raise
 
+    def versioned(self) -> bool:
+        """Whether the bucket keeps what is overwritten."""
+        answer = self._clients.get(Purpose.READ).get_bucket_versioning(Bucket=self._bucket)
+        return bool(answer.get("Status") == "Enabled")
+
     def unfinished(self, folder: str) -> Iterator[Unfinished]:
         """What was begun beneath a folder and not ended. One request for 1,000 of them."""
         prefix = self._path + (f"{folder}/" if folder else "")

@@ -174,6 +174,13 @@ class ObsStore:
     def excludes(self) -> bool:
         return KNOWN.of(self._bucket, self) is Condition.KEPT
 
+    def versioned(self) -> bool | None:
+        """Whether the bucket keeps what is overwritten; None if it does not say."""
+        if self._multipart is None:
+            return None
+        with self._asking_boto(""):
+            return self._multipart.versioned()
+
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:
         """See `Store`. None as well for those who may not list them (s3:ListBucketMultipartUploads)."""
         folder = under(prefix, self.url)
