@@ -44,6 +44,18 @@ def test_two_frequencies(osmo: Osmo, tmp_path: Path) -> None:
     assert often > seldom
 
 
+def test_templates(osmo: Osmo) -> None:
+    spec = own_copy(osmo, "templates.yaml")
+    result = osmo("workflow", "submit", spec, "--follow", "--set", "steps=2", "name=descent")
+    assert result.returncode == 0, result.stderr
+    assert "[descend-1] rate 0.25 in descent-1 0.25\n" in result.stdout
+    assert "[descend-2] rate 0.5 in descent-1 0\n" in result.stdout
+    wrong = osmo("workflow", "submit", spec, "--dry-run", "--set", "name=9a")
+    assert wrong.returncode == 2
+    assert "spec.yaml (rendered):6:9: workflow.name: '9a' is not a name" in wrong.stderr
+    assert wrong.stdout.count("command: [awk]") == 2
+
+
 def test_digits(osmo: Osmo, server: S3Server) -> None:
     pytest.importorskip("sklearn")
     server.make_bucket("osmo-demo")
@@ -81,5 +93,5 @@ def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
 
 
 def test_no_example_is_without_a_test() -> None:
-    tested = {"hello.yaml", "two_frequencies.yaml", "digits.yaml"}
+    tested = {"hello.yaml", "two_frequencies.yaml", "templates.yaml", "digits.yaml"}
     assert {spec.name for spec in EXAMPLES.rglob("*.yaml")} == tested

@@ -10,6 +10,7 @@ import pytest
 
 from osmo.cli.parser import build
 from osmo.spec.load import load
+from osmo.spec.render import render
 
 TOP = Path(__file__).parents[2]
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
@@ -52,7 +53,7 @@ def test_an_example_is_valid_and_says_what_it_is_and_how_to_run_it(spec: Path) -
     text = spec.read_text()
     assert text.startswith("# ")
     assert f"osmo workflow submit {spec.relative_to(TOP)} --follow" in text
-    assert load(spec).tasks
+    assert load(spec, render=render).tasks
 
 
 def commands(parser: argparse.ArgumentParser, words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:

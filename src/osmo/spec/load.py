@@ -7,12 +7,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from osmo.errors import SpecError
-from osmo.spec import graph, rules, wording, workflow
+from osmo.spec import bounded, graph, rules, wording, workflow
 from osmo.spec.document import Document, DocumentError, parse
 from osmo.spec.graph import GROUPS, TASKS
 from osmo.spec.misread import misread
 from osmo.spec.place import Place
-from osmo.spec.prepared import Prepared, prepare
+from osmo.spec.prepared import Prepared, Render, prepare
 from osmo.spec.problem import Problem, one_line, shown
 from osmo.spec.salvage import salvage
 from osmo.spec.task import with_environment
@@ -34,14 +34,14 @@ class Checked:
     template: str | None = None
 
 
-def load(path: Path, text: str | None = None) -> Workflow:
+def load(path: Path, text: str | None = None, render: Render = bounded.render) -> Workflow:
     """The workflow in a spec file, or in `text` if that is given (`path` then is its name).
 
     Raises `SpecError` with every problem there is: `train.yaml:14:9: workflow.tasks[0].name: ...`. Files that
     `localpath` names are read, beginning at the spec's directory, and are `contents` in the result. What depends on the
-    place where tasks run is left to `check`.
+    place where tasks run is left to `check`. render: what renders a template.
     """
-    return _check(prepare(path, text=text), None).workflow
+    return _check(prepare(path, None, text, render), None).workflow
 
 
 def check(spec: Prepared, place: Place) -> Checked:

@@ -8,7 +8,7 @@ from osmo.spec.document import Document
 from osmo.spec.problem import Field, Problem
 
 WORKFLOW: Final = ("pool", "backend")
-RESOURCE: Final = ("cpu", "gpu", "memory", "storage", "platform", "nodesExcluded", "topology")
+RESOURCE: Final = ("storage", "platform", "nodesExcluded", "topology")
 TASK: Final = (
     *("credentials", "volumeMounts", "privileged", "hostNetwork", "kpis", "cacheSize", "downloadType", "backend"),
     "resources",

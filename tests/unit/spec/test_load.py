@@ -47,7 +47,7 @@ def check(path: Path, place: Place, text: str | None = None, given: Given | None
 
 
 def load(path: Path, text: str | None = None) -> Workflow:
-    return loader._check(prepare(path, None, text, render), None).workflow
+    return loader.load(path, text, render)
 
 
 def problems(text: str, place: Place | None = PLACE) -> list[str]:
@@ -204,7 +204,7 @@ def test_what_only_a_cluster_applies_is_said_in_one_line() -> None:
         workflow:
           name: w
           pool: gpus
-          resources: {default: {platform: dgx}}
+          resources: {default: {cpu: 1, platform: dgx}}
           tasks:
           - name: a
             privileged: true
