@@ -35,7 +35,7 @@ class Places:
     proxies: dict[str, FaultProxy]
     nursery: Nursery
 
-    def lives(self, kind: str, seed: int) -> Lives:
+    def lives(self, kind: str, seed: int, *, large: bool = False) -> Lives:
         """A new stream, and nobody at it yet."""
         name = f"stream-{seed}-{len(list(self.directory.iterdir()))}"
         server, _, trouble = kind.partition(", ")
@@ -52,6 +52,7 @@ class Places:
             seed,
             self.proxies[server],
             troubled=bool(trouble),
+            large=large,
         )
 
 
@@ -91,6 +92,16 @@ def test_a_restore_after_a_kill_between_any_two_requests_gives_one_committed_gen
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_restore_after_a_kill_gives_one_committed_generation(places: Places, kind: str) -> None:
     assert play(places, kind, 1, 6).total() == 6
+
+
+def test_a_large_file_of_which_only_what_changed_is_sent_is_whole_after_kills(places: Places) -> None:
+    made = places.lives("moto, troubled", 1, large=True)
+    before = len(places.proxies["moto"].exchanges)
+    for _ in range(5):
+        made.next()
+    made.clear()
+    parts = [each for each in places.proxies["moto"].exchanges[before:] if "partNumber=" in each.path]
+    assert any(each.up < 10_000 for each in parts)  # the server copied some
 
 
 @pytest.mark.long

@@ -92,7 +92,8 @@ class Lives:
     """One stream and the processes that save to it, one after the other.
 
     environ: of the store itself, which the restores ask. proxy: before it, for the processes; without one the ways
-    that need it are not gone. troubled: the proxy lets some requests fail, too.
+    that need it are not gone. troubled: the proxy lets some requests fail, too. large: one file is, for
+    certain.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Lives:
         proxy: FaultProxy | None = None,
         *,
         troubled: bool = False,
+        large: bool = False,
     ) -> None:
         self.random = random.Random(seed)
         self.played = Played()
@@ -114,7 +116,7 @@ class Lives:
         self._environ = dict(environ)
         self._proxy = proxy
         self._troubled = troubled
-        self._large = self.random.random() < 0.1
+        self._large = self.random.random() < 0.1 or large
         self._keep = self.random.choice((1, 1, 3))
         self._run, self._attempt = uuid.uuid4().hex, 0
         self._held: list[Active] = []

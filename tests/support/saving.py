@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from blake3 import blake3
 
 from osmo.agent.saver import Last, Saver
+from osmo.checkpoint import blocks
 from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Committed, Event, Unchanged
@@ -34,7 +35,7 @@ from support.stores import Dying
 
 STREAM = "main.data"
 NAME = "generation"  # of the file that says which generation the folder is
-_LARGE = 9 << 20  # more than one part
+_LARGE = 9 << 20  # more than one part, and here enough to be sent only where it changed
 _NEVER_S = 1e9
 
 
@@ -95,8 +96,14 @@ def tree(generation: int, *, large: bool) -> dict[str, bytes]:
         f"renamed-{generation // 3}": b"always the same",
         **{f"steps/{made:06}": content for made, content in step.items()},
         **{name: f"generation {made} of {name}\n".encode() * 20 for name, made in periods.items()},
-        **({"large": f"{generation - generation % 6:08}".encode() * (_LARGE // 8)} if large else {}),
+        **({"large": _large(generation)} if large else {}),
     }
+
+
+def _large(generation: int) -> bytes:
+    """Its first block changes seldom, what is behind that each third time."""
+    block, rest = f"{generation - generation % 12:08}".encode(), f"{generation - generation % 3:08}".encode()
+    return block * (blocks.BLOCK // 8) + rest * ((_LARGE - blocks.BLOCK) // 8)
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
@@ -170,6 +177,7 @@ def _earlier(life: Life, notes: Path) -> Earlier | None:
 
 
 def main() -> None:
+    blocks.LEAST = _LARGE
     child = 0
     for line in sys.stdin:
         if child:
