@@ -103,7 +103,7 @@ def test_only_what_changed_travels_also_after_somebody_was_killed_meanwhile(moto
     append(moto, MIB)
     travelled, said = moto.save()
     assert MIB < travelled < 10 * MIB  # and the block that was not full
-    assert "75.5 MB of what had changed only in part copied within the store" in said
+    assert "75.5 MB of it, unchanged, copied within the store" in said
     before = moto.objects()
     overwrite(moto, 20 * MIB, 10)
     with moto.proxy.fault(HANG, method="PUT", path="partNumber=") as hanging:

@@ -107,7 +107,7 @@ class Narrator:
             f"uploaded {_files(event.sent_files)}, {bytes_of(event.sent_size)} in {event.seconds:.1f} s",
         ]
         if event.copied_size:
-            parts.append(f"{bytes_of(event.copied_size)} of what had changed only in part copied within the store")
+            parts.append(f"{bytes_of(event.copied_size)} of it, unchanged, copied within the store")
         if event.deferred:
             parts.append(f"kept as before while being written: {_names(event.deferred)}")
         if event.left_out:

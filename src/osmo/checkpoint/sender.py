@@ -99,6 +99,7 @@ class Sender:
             diff.by_size(known, files.values()),
             self._doubt,
             self._shelf,
+            self._throttle,
         )
 
     def _doubt(self) -> None:

@@ -11,6 +11,7 @@ from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.parts import SMALLEST_PART, cut_into
 from osmo.checkpoint.reader import Reader
+from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.window import OutOfTime, Window
 from osmo.errors import FileMoved, NoCopy, NotFound
 from osmo.store.base import Object, Range, Splicing, Store
@@ -28,6 +29,7 @@ class Splicer:
     meter: Meter
     flow: Flow
     window: Window
+    throttle: Throttle
 
     def wants(self, file: Reader) -> bool:
         """Whether the blocks of this file are worth to be known: it, or what comes after it, may be spliced."""
@@ -61,7 +63,7 @@ class Splicer:
         return file.blocks
 
     def _splice(self, file: Reader, new: Blocks, that: Plan, source: Object, key: str) -> str:
-        how = self.window.narrowed(cut_into(that.grid, self.budget.total))
+        how = self.throttle.narrowed(self.window.narrowed(cut_into(that.grid, self.budget.total)))
         sent = copied = 0
 
         def parts() -> Iterator[bytes | Range]:

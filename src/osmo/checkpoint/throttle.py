@@ -1,8 +1,10 @@
 """How many requests a stream has under way at once: fewer while the store is in trouble, more again afterwards."""
 
 import threading
+from dataclasses import replace
 from types import TracebackType
 
+from osmo.checkpoint.parts import Cut
 from osmo.clock import Clock
 
 _ONE_SIGN_S = 1.0  # what fails at the same time is one sign of trouble, not many
@@ -34,6 +36,10 @@ class Throttle:
         with self._changed:
             self._inside -= 1
             self._changed.notify_all()
+
+    def narrowed(self, how: Cut) -> Cut:
+        """The same, with no more parts at once than requests are allowed."""
+        return replace(how, at_once=min(how.at_once, self.limit))
 
     def slow_down(self) -> None:
         """The store could not do what it was asked."""

@@ -14,6 +14,7 @@ from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
 from osmo.checkpoint.reader import Reader
 from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.splice import Splicer
+from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.tree import Stat
 from osmo.checkpoint.window import Passage, Window
 from osmo.errors import AlreadyExists, FileMoved, NoCopy, NotFound, StoreError, Unavailable
@@ -27,6 +28,7 @@ class Uploader:
 
     names, number: what they may be called there, and the record that will name them. same_size: records of the base, by
     the size of their content. doubt: told when a request that writes got no answer. shelf: of the blocks of files.
+    throttle: asked how many parts of a file may be under way at once.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Uploader:
     same_size: Mapping[int, Sequence[FileRecord]]
     doubt: Callable[[], None]
     shelf: Shelf
+    throttle: Throttle
 
     def __call__(self, name: str, stat: Stat, known: FileRecord | None, *, last_chance: bool = False) -> Saved:
         """See that the file's content is in the store: sent, unless it is that of `known` or of another file there.
@@ -149,7 +152,7 @@ class Uploader:
 
     @property
     def _splicer(self) -> Splicer:
-        return Splicer(self.store, self.shelf, self.budget, self.meter, self.flow, self.window)
+        return Splicer(self.store, self.shelf, self.budget, self.meter, self.flow, self.window, self.throttle)
 
     def _send_directly(self, file: Reader, key: str) -> str | None:
         """The etag of the plain file; None if there is something already."""
@@ -182,7 +185,7 @@ class Uploader:
                 self.window.arrived(len(body), begun)
                 self.meter.sent(len(body))
                 return etag
-        how = self.window.narrowed(cut(size, self.budget.total))
+        how = self.throttle.narrowed(self.window.narrowed(cut(size, self.budget.total)))
         with self.budget.taken(how.memory):
             return self._put_parts(file, key, how)
 

@@ -13,6 +13,7 @@ from osmo.checkpoint.names import Names
 from osmo.checkpoint.opener import Opener
 from osmo.checkpoint.parts import MIB
 from osmo.checkpoint.saved import Saved
+from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.tree import Stat, Tree
 from osmo.checkpoint.upload import Uploader
 from osmo.checkpoint.window import Window
@@ -40,6 +41,7 @@ class Sending:
         self.doubts: list[None] = []
         self.base: list[FileRecord] = []
         self.shelf = Shelf()
+        self.throttle = Throttle(16, self.clock)
 
     def upload(self, name: str, known: FileRecord | None = None, stat: Stat | None = None, **more: bool) -> Saved:
         """Send a file of which `known` is in the store, as it was found (or is now)."""
@@ -59,6 +61,7 @@ class Sending:
             by_size(self.base, [self.stat(path.name) for path in self.folder.iterdir()]),
             lambda: self.doubts.append(None),
             self.shelf,
+            self.throttle,
         )
 
     def stat(self, name: str) -> Stat:

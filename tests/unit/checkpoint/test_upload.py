@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.parts import MIB
+from osmo.checkpoint.throttle import Throttle
 from osmo.checkpoint.window import OutOfTime
 from osmo.errors import FileMoved, NoCopy, StoreError, Unavailable
 from osmo.store.base import Store
@@ -266,3 +268,20 @@ def test_when_time_is_out_a_large_file_is_broken_off_between_two_parts(sending: 
     assert len(asked) == 2
     assert sending.memory.objects == {}
     assert sending.meter.size == 0
+
+
+def test_a_store_in_trouble_gets_fewer_parts_at_once(sending: Sending) -> None:
+    class Noting(Recording):
+        def put_parts(self, key: str, parts: Iterable[bytes], *, part_size: int, concurrency: int) -> str:
+            at_once.append(concurrency)
+            return super().put_parts(key, parts, part_size=part_size, concurrency=concurrency)
+
+    at_once: list[int] = []
+    sending.throttle = Throttle(4, sending.clock)
+    grow(sending.folder, {"a": b"0" * (9 * MIB)})
+    sending.names.alone = False
+    uploader = replace(sending.uploader(Noting(sending.memory)), budget=ByteBudget(96 * MIB))
+    uploader("a", sending.stat("a"), None)
+    sending.throttle.slow_down()
+    uploader("a", sending.stat("a"), None)
+    assert at_once == [4, 2]
