@@ -54,11 +54,12 @@ class DocumentError(Exception):
 class Document:
     """`value` is the document as plain values: dict, list and scalars, aliases unfolded, keys of dicts all text.
 
-    problems: what is wrong with the YAML itself. What they are about is left out of `value`.
+    problems: what is wrong with the YAML itself. What they are about is left out of `value`. warnings: what is odd.
     """
 
     value: object = None
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     _values: dict[Field, yaml.Node] = field(default_factory=dict)
     _keys: dict[Field, Position] = field(default_factory=dict)
 
@@ -190,8 +191,8 @@ class _Builder:
         return built
 
     def _find_duplicates(self, node: yaml.MappingNode, where: Field) -> None:
-        first: dict[Hashable, int] = {}
-        for key_node, _value in node.value:
+        first: dict[Hashable, tuple[int, yaml.Node]] = {}
+        for key_node, value in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
             key = (key_node.tag, key_node.value)
@@ -199,9 +200,14 @@ class _Builder:
             if key in first:
                 field_of_key = (*where, key_node.value)
                 self._document._keys[field_of_key] = _position(key_node.start_mark)
-                self._problem(field_of_key, f"is set twice, in line {first[key]} and in line {line}", at_key=True)
+                before, other = first[key]
+                lines = f"in line {before} and in line {line}"
+                if _same(other, value):
+                    self._document.warnings.append(Problem(field_of_key, f"is set twice to the same, {lines}", True))
+                else:
+                    self._problem(field_of_key, f"is set twice, {lines}", at_key=True)
             else:
-                first[key] = line
+                first[key] = line, value
 
     def _key(self, node: yaml.Node, where: Field) -> str | None:
         if isinstance(node, yaml.MappingNode) and node.flow_style:
@@ -235,6 +241,12 @@ class _Builder:
         problem = Problem(where, text, at_key)
         if problem not in self._document.problems:
             self._document.problems.append(problem)
+
+
+def _same(one: yaml.Node, other: yaml.Node) -> bool:
+    """Of lists and mappings nobody should have to compare two."""
+    scalars = isinstance(one, yaml.ScalarNode) and isinstance(other, yaml.ScalarNode)
+    return scalars and (one.tag, one.value) == (other.tag, other.value)
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -59,7 +59,7 @@ def _check(spec: Prepared, place: Place | None) -> Checked:
     written, problems = _validated(document)
     saved = salvage(document, path.parent, spec.environment)
     problems += [*saved.problems, *graph.problems(saved.groups, document)]
-    warnings = [*misread(document), *unapplied(document)]
+    warnings = [*document.warnings, *misread(document), *unapplied(document)]
     if place is not None:
         found = rules.findings(written.name if written else "workflow", saved.tasks, place)
         problems += found.problems

@@ -65,7 +65,7 @@ def test_what_is_no_document(text: str, position: tuple[int, int] | None, messag
     ("text", "line"),
     [
         ("a: 1\nb: 2\na: 3\n", "f:3:1: a: is set twice, in line 1 and in line 3"),
-        ("a:\n- b: 1\n  b: 1\n", "f:3:3: a[0].b: is set twice, in line 2 and in line 3"),
+        ("a:\n- b: 1\n  b: 2\n", "f:3:3: a[0].b: is set twice, in line 2 and in line 3"),
         ("a: &x {b: 1, b: 2}\nc: *x\n", "f:1:14: a.b: is set twice, in line 1 and in line 1"),
         ("on: 1\n", "f:1:1: on: YAML reads this key as true: put it in quotes"),
         ("1: x\n", "f:1:1: 1: YAML reads this key as 1: put it in quotes"),
@@ -80,6 +80,15 @@ def test_what_is_no_document(text: str, position: tuple[int, int] | None, messag
 def test_what_is_wrong_with_one_value(text: str, line: str) -> None:
     document = parse(text)
     assert [document.line("f", problem) for problem in document.problems] == [line]
+
+
+def test_a_key_that_is_there_twice_with_the_same_value_is_no_error() -> None:
+    document = parse("a: {b: x, c: 1,\n b: x}\n")
+    assert document.problems == []
+    assert [document.line("f", each) for each in document.warnings] == [
+        "f:2:2: a.b: is set twice to the same, in line 1 and in line 2"
+    ]
+    assert document.value == {"a": {"b": "x", "c": 1}}
 
 
 TEXT = """\
