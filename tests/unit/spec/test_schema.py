@@ -1,6 +1,5 @@
 """The schema, held to the models and to the specs that there are."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ TOP = Path(__file__).parents[3]
 SCHEMA = schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 SPECS = sorted(TOP.glob("examples/**/*.yaml"))
-IN_DOCS = [
-    text
-    for page in [*sorted(TOP.glob("docs/*.md")), TOP / "README.md"]
-    for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
-    if "workflow:" in text
-]
 
 
 def test_the_schema_is_one() -> None:
@@ -31,11 +24,6 @@ def test_the_schema_is_one() -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.name)
 def test_an_example_fits(spec: Path) -> None:
     VALIDATOR.validate(yaml.safe_load(prepare(spec, render=render).text))
-
-
-@pytest.mark.parametrize("text", IN_DOCS)
-def test_a_spec_in_the_docs_fits(text: str) -> None:
-    VALIDATOR.validate(yaml.safe_load(prepare(Path("page.yaml"), text=text, render=render).text))
 
 
 ALL: dict[str, Any] = {
