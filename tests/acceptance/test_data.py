@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,23 @@ def test_a_store_is_tried(osmo: Osmo, bucket: Bucket) -> None:
     assert "hunter2" not in wrong.stdout + wrong.stderr
     missing = osmo("data", "check", "s3://no-such-bucket")
     assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 2)
+
+
+def test_an_upload_keeps_to_its_bandwidth(osmo: Osmo, bucket: Bucket, folder: Path) -> None:
+    began = time.monotonic()
+    up = osmo("data", "upload", f"s3://{bucket.name}/x", "data/sub/b.pt", "--max-bandwidth", "5MB/s")
+    assert (up.returncode, bucket.files()) == (0, {"x/b.pt"})
+    assert time.monotonic() - began > 1.5  # 9.4 MB
+    wrong = osmo("data", "upload", f"s3://{bucket.name}/x", "data", "--max-bandwidth", "fast")
+    assert (wrong.returncode, "'fast' is not a bandwidth" in wrong.stderr) == (2, True)
+
+
+def test_all_uploads_of_a_task_share_a_bandwidth(osmo: Osmo, bucket: Bucket, folder: Path) -> None:
+    entries = [
+        {"path": str(path), "url": f"s3://{bucket.name}/x", "frequency": "1h"} for path in (folder, folder / "sub")
+    ]
+    run = osmo.submit(osmo.task("true", checkpoint=entries), "--max-bandwidth", "10MB/s")
+    began = time.monotonic()
+    assert osmo.wait(run).returncode == 0
+    assert time.monotonic() - began > 1.2  # 18.9 MB, some of it on its way before the clock is looked at
+    assert len(bucket.files()) == 3

@@ -32,7 +32,8 @@ class Limits:
     final_timeout_s: how long nothing may become durable at the end. grace_s: between TERM and KILL; when the machine is
     taken away, for everything. spot: `auto` (ask the cloud whether it will be), `off`, or the address to ask. live:
     patterns of files that are appended to all day, besides the usual ones. restore_timeout_s: how long, before the
-    command starts, nothing may come from a store.
+    command starts, nothing may come from a store. max_bandwidth: bytes a second that all uploads together may take, 0
+    for no limit.
     """
 
     final_timeout_s: float
@@ -41,6 +42,7 @@ class Limits:
     spot: str = "off"
     live: tuple[str, ...] = ()
     restore_timeout_s: float = 1800.0
+    max_bandwidth: int = 0
 
 
 def streams_of(entries: Iterable[CheckpointEntry]) -> tuple[tuple[CheckpointEntry, ...], ...]:

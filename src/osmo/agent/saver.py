@@ -49,6 +49,7 @@ class Saver(threading.Thread):
         due: Callable[[float], None],
         done: Callable[[], None],
         answered: Callable[[tuple[Request, ...], str], None],
+        hurried: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name=f"saver {stream.name}", daemon=True)
         self.stream = stream
@@ -58,6 +59,7 @@ class Saver(threading.Thread):
         self._done = done
         self._stopping = threading.Event()
         self._answered = answered
+        self._hurried = hurried
         self._asked: SimpleQueue[Request] = SimpleQueue()
         self._wake = threading.Event()
         self._last: Last | None = None
@@ -95,6 +97,7 @@ class Saver(threading.Thread):
     def hurry(self, deadline_s: float) -> None:
         """Send nothing any more after `deadline_s` (the clock's monotonic seconds): commit what there is by then."""
         self.stream.deadline_s = deadline_s
+        self._hurried()
 
     def run(self) -> None:
         while not self._stopping.is_set() and self._fenced is None:

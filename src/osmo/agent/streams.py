@@ -24,6 +24,7 @@ from osmo.clock import Clock
 from osmo.errors import StoreError
 from osmo.logs.write import Log
 from osmo.spec.checkpoint import CheckpointEntry
+from osmo.store.limit import Bandwidth
 from osmo.store.open import open_store, prepare
 
 Entries = tuple[CheckpointEntry, ...]
@@ -31,12 +32,14 @@ Entries = tuple[CheckpointEntry, ...]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One stream, ready to be restored and saved. report: takes its events. goes_on: an agent before us knew of it."""
+    """One stream, ready to be restored and saved. report: takes its events. goes_on: an agent before us knew of it.
+    hurried: called when there is a deadline."""
 
     place: int
     stream: Stream
     report: Callable[[Event], None]
     goes_on: bool
+    hurried: Callable[[], None] = lambda: None
 
 
 def _of_the_task(_entries: Entries) -> str:
@@ -76,8 +79,8 @@ class Streams:
         """Put them together; nobody is asked for anything yet. earlier: what an agent before us knew of the stream at a
         place."""
         shutil.rmtree(self.scratch, ignore_errors=True)  # what an agent before us left there
-        budget = ByteBudget(suitable_total())
-        return [self._open(place, entries, budget, earlier(place)) for place, entries in enumerate(self.streams)]
+        shared = ByteBudget(suitable_total()), Bandwidth(self.limits.max_bandwidth, self.clock)
+        return [self._open(place, entries, *shared, earlier(place)) for place, entries in enumerate(self.streams)]
 
     def start(self, opened: Iterable[Opened]) -> list[Saver]:
         """Begin, the command having started: the first checkpoints are due a frequency from now."""
@@ -88,7 +91,9 @@ class Streams:
             Watch(self.events.put, self.clock, bases=_addresses(self.limits.spot)).start()
         return savers
 
-    def _open(self, place: int, entries: Entries, budget: ByteBudget, earlier: Earlier | None) -> Opened:
+    def _open(
+        self, place: int, entries: Entries, budget: ByteBudget, bandwidth: Bandwidth, earlier: Earlier | None
+    ) -> Opened:
         narrator = Narrator(entries[0].path, entries[0].url, self.log, self.clock)
 
         def report(event: Event) -> None:
@@ -103,15 +108,16 @@ class Streams:
             scratch=self.scratch,
             live=self.limits.live,
         )
-        open_it = partial(open_store, entries[0].url, self.environ)
+        open_it = partial(open_store, entries[0].url, self.environ, bandwidth)
         stream = Stream(entries, self.writer, open_it, report, self.clock, budget, settings, earlier)
-        return Opened(place, stream, report, earlier is not None)
+        return Opened(place, stream, report, earlier is not None, bandwidth.lift)
 
     def _saver(self, one: Opened) -> Saver:
         return Saver(
             one.stream,
             self.clock,
             failed=one.report,
+            hurried=one.hurried,
             due=lambda seconds: self.board.due(one.place, seconds),
             done=lambda: self.events.put(Durable(one.place)),
             answered=lambda requests, failed: self.events.put(Answered(one.place, requests, failed)),

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from osmo.agent.config import Limits
 from osmo.cli.settings import Settings
 from osmo.errors import StoreError, Unavailable, UsageError
+from osmo.store.limit import rate
 from osmo.store.open import probe
 
 _PROBE_S = 5.0
@@ -21,7 +22,17 @@ def limits(settings: Settings) -> Limits:
         spot=_spot(settings),
         live=_live(settings),
         restore_timeout_s=settings.seconds("restore_timeout"),
+        max_bandwidth=_max_bandwidth(settings),
     )
+
+
+def _max_bandwidth(settings: Settings) -> int:
+    """Raises UsageError if it is none."""
+    value = settings.values["max_bandwidth"]
+    try:
+        return rate(value.text) if value.text else 0
+    except ValueError as error:
+        raise UsageError(f"{value.source}: max_bandwidth: {error}") from error
 
 
 def _live(settings: Settings) -> tuple[str, ...]:

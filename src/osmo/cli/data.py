@@ -15,6 +15,7 @@ from osmo.errors import UsageError
 from osmo.logs.size import bytes_of
 from osmo.spec import url as urls
 from osmo.store.base import Object, Store
+from osmo.store.limit import Bandwidth, rate
 from osmo.store.open import open_store
 from osmo.transfer.download import download
 from osmo.transfer.names import Takes, is_own, matcher, wanted
@@ -27,7 +28,7 @@ _MOST_AT_ONCE = 64
 
 def upload_files(args: argparse.Namespace) -> int:
     takes, url = _takes(args), _checked(args.url)
-    store = open_store(url, environment())
+    store = open_store(url, environment(), _cap(args))
     sources = [source for path in args.paths for source in walk(path, takes)]
     _warn_of_doubles(sources)
     if not sources:
@@ -152,6 +153,13 @@ def _checked(url: str) -> str:
         return urls.checked(url)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _cap(args: argparse.Namespace) -> Bandwidth | None:
+    try:
+        return Bandwidth(rate(args.max_bandwidth)) if args.max_bandwidth else None
+    except ValueError as error:
+        raise UsageError(f"--max-bandwidth: {error}") from error
 
 
 def _at_once(args: argparse.Namespace) -> int:

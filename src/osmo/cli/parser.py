@@ -75,6 +75,7 @@ def _starting(commands: Any) -> None:
     )
     submit.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
     submit.add_argument("--grace", metavar="DURATION", help="from TERM to KILL; on preemption, for everything (25s)")
+    _bandwidth(submit)
     submit.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
     submit.add_argument(
         "--runtime", choices=("auto", "process", "sandbox"), help="run tasks in a sandbox: those with an image (auto)"
@@ -186,10 +187,15 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restore", action="store_true", help="begin with the newest checkpoint, if the path is empty")
     parser.add_argument("--restore-timeout", metavar="DURATION", help="wait so long for a store that is silent (30m)")
     parser.add_argument("--grace", metavar="DURATION", help="on SIGTERM, for the end and the last checkpoint (25s)")
+    _bandwidth(parser)
     parser.add_argument("--spot", choices=("auto", "off"), help="ask the cloud for a termination notice (auto)")
     parser.add_argument("--no-check", action="store_true", help="do not ask the data stores first")
     parser.add_argument("--log", metavar="FILE", help="append what osmo says to a file, not to standard error")
     parser.add_argument("--quiet", action="store_true", help="say nothing but what is lost at the end")
+
+
+def _bandwidth(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--max-bandwidth", metavar="RATE", help="for all uploads together: 200MiB/s (no limit)")
 
 
 def _waiting(parser: argparse.ArgumentParser) -> None:
@@ -248,6 +254,7 @@ def _data(commands: Any) -> None:
     upload = _command(commands, "upload", "data", "upload_files", "upload files and folders to a url")
     upload.add_argument("url", metavar="URL", help="where to: s3://bucket/path, gs://…, azure://…, file:///path")
     upload.add_argument("paths", metavar="PATH", nargs="+", help="a file, a folder, or folder/* for what is in it")
+    _bandwidth(upload)
     download = _command(commands, "download", "data", "download_files", "download what lies at a url")
     download.add_argument("url", metavar="URL", help="an object, or the beginning of several")
     download.add_argument("folder", metavar="DEST", help="the folder; made if it is not there")

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load()
     settings.override("grace", args.grace, "--grace")
     settings.override("spot", args.spot, "--spot")
+    settings.override("max_bandwidth", args.max_bandwidth, "--max-bandwidth")
     settings.override("restore_timeout", args.restore_timeout, "--restore-timeout")
     environ, patience = environment(), limits(settings)
     found = _entries(args, Place(environ, os.getcwd(), str(settings.home)))

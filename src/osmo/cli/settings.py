@@ -61,6 +61,12 @@ KNOWN = (
         "auto",
         "whether tasks run in a sandbox: auto (those with an image), sandbox (all), or process (none)",
     ),
+    Known(
+        "max_bandwidth",
+        "OSMO_MAX_BANDWIDTH",
+        "",
+        "what all uploads of a task may take together: 200MiB/s; no limit if empty",
+    ),
     Known("settle", "OSMO_SETTLE", "2s", "how long a file must look the same before it is read"),
     Known(
         "live",

@@ -64,6 +64,7 @@ def submit(args: argparse.Namespace) -> int:
     settings = load()
     settings.override("grace", args.grace, "--grace")
     settings.override("spot", args.spot, "--spot")
+    settings.override("max_bandwidth", args.max_bandwidth, "--max-bandwidth")
     settings.override("runtime", args.runtime, "--runtime")
     settings.override("restore_timeout", args.restore_timeout, "--restore-timeout")
     settings.override("max_retries", args.max_retries, "--max-retries")

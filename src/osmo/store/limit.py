@@ -1,8 +1,9 @@
 """A cap on how fast bytes go up, shared by all stores that were given it."""
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from osmo.clock import Clock, SystemClock
 from osmo.store.base import Object, Range, Splicing, Store, Unfinished
@@ -12,8 +13,21 @@ P = TypeVar("P", bound=Sized)
 _BURST_S = 0.25
 
 
+_UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?(?:/s|ps)?", re.IGNORECASE)
+
+
+def rate(text: str) -> int:
+    """`200MiB/s`, `1.5GB/s`, `500k`: bytes a second. `ValueError` says what is accepted."""
+    match = _RATE.fullmatch(text.strip())
+    found = int(float(match[1]) * _UNITS[(match[2] or "").lower()]) if match else 0
+    if found < 1:
+        raise ValueError(f"{text!r} is not a bandwidth (accepted: 200MiB/s, 1.5GB/s, 500k)")
+    return found
+
+
 class Bandwidth:
-    """`rate` bytes a second over all that share it. Safe to use from many threads.
+    """`rate` bytes a second over all that share it, 0 for no limit. Safe to use from many threads.
 
     Nobody is late for what was saved up: after a pause at most a quarter of a second's bytes go at once.
     """
@@ -27,7 +41,7 @@ class Bandwidth:
 
     def take(self, size: int) -> None:
         """Wait until `size` bytes may go."""
-        if self._lifted.is_set():
+        if not self.rate or self._lifted.is_set():
             return
         with self._lock:
             now = self._clock.monotonic()

@@ -14,20 +14,23 @@ from osmo.store.clients import Clients
 from osmo.store.credentials import Credentials, Finding
 from osmo.store.file import FileStore
 from osmo.store.google import GoogleClients, GoogleCredentials
+from osmo.store.limit import Bandwidth, Limited
 from osmo.store.obs import ObsStore
 from osmo.store.profiles import profile_of
 from osmo.store.reach import reached
 from osmo.store.url import StoreUrl, parse
 
 
-def open_store(url: str, environ: Mapping[str, str]) -> Store:
+def open_store(url: str, environ: Mapping[str, str], bandwidth: Bandwidth | None = None) -> Store:
     """The store of a url. `StoreError` if the url, the endpoint or the file of credentials is none.
 
     Credentials are looked for at the first request. AWS is asked for a bucket's region if nothing names it, and an
     endpoint that may take the bucket's name in two places is asked in which: without credentials, 5 s at most.
+    bandwidth: what writes have to share.
     """
     parsed = parse(url)
-    return FileStore(parsed) if parsed.scheme == "file" else _bucket(parsed, environ)
+    store: Store = FileStore(parsed) if parsed.scheme == "file" else _bucket(parsed, environ)
+    return Limited(store, bandwidth) if bandwidth is not None and bandwidth.rate else store
 
 
 def _bucket(url: StoreUrl, environ: Mapping[str, str], at_most_s: float = math.inf) -> ObsStore:

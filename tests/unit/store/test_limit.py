@@ -1,8 +1,37 @@
 import threading
 
-from osmo.store.limit import Bandwidth, Limited
+import pytest
+
+from osmo.store.limit import Bandwidth, Limited, rate
 from support.clock import FakeClock
 from support.memory import MemoryStore
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("200MiB/s", 200 << 20),
+        ("1.5GB/s", 1_500_000_000),
+        ("500k", 500_000),
+        ("10 MBps", 10_000_000),
+        ("7", 7),
+        ("1gib", 1 << 30),
+    ],
+)
+def test_a_rate_is_bytes_a_second(text: str, want: int) -> None:
+    assert rate(text) == want
+
+
+@pytest.mark.parametrize("text", ["", "fast", "0", "-1MB/s", "10Mbit/s", "1 TB"])
+def test_what_is_no_rate_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a bandwidth"):
+        rate(text)
+
+
+def test_no_rate_is_no_limit() -> None:
+    clock = FakeClock()
+    Bandwidth(0, clock).take(1 << 40)
+    assert clock.waits == []
 
 
 def test_bytes_wait_for_those_before_them() -> None:
