@@ -24,6 +24,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console(file=sys.stdout, width=10_000, markup=False, highlight=False, emoji=False).print(table)
 
 
+def print_text(text: str) -> None:
+    """A file's text, letter by letter; what could move a terminal's cursor is escaped there."""
+    if sys.stdout.isatty():
+        text = "".join(char if char in "\n\t" else plain(char) for char in text)
+    print(text, end="" if text.endswith("\n") else "\n", flush=True)
+
+
 def plain(text: str) -> str:
     """What lies in a folder may have any name: nothing of it reaches the terminal as a command."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -16,7 +16,7 @@ from osmo.agent.sandbox import Sandbox
 from osmo.cli import launch, runtime, watch
 from osmo.cli.before import ask_stores, limits, warn
 from osmo.cli.not_yet import refuse_what_does_not_run_yet
-from osmo.cli.output import print_json
+from osmo.cli.output import print_json, print_text
 from osmo.cli.planning import exit_actions, planned
 from osmo.cli.settings import Settings, environment, load
 from osmo.cli.view import RunView, live, view
@@ -72,7 +72,7 @@ def submit(args: argparse.Namespace) -> int:
     where = _place(settings)
     spec = prepare(Path(args.file), given(args.set, args.set_string, args.set_env, args.label))
     if args.dry_run:
-        print(spec.text, end="" if spec.text.endswith("\n") else "\n", flush=True)
+        print_text(spec.text)
     checked = _overridden(check(spec, where), args)
     for option in ("pool", "priority"):
         if getattr(args, option):

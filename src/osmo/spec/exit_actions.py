@@ -26,11 +26,6 @@ def ranges(value: object) -> Ranges:
     return tuple(found for part in parts for found in _ranges(part))
 
 
-def action(actions: Mapping[Action, Ranges], code: int) -> Action | None:
-    """What is to be done after this exit code; None if nothing is said of it."""
-    return next((name for name, codes in actions.items() if _has(codes, code)), None)
-
-
 def overlap(actions: Mapping[Action, Ranges]) -> str | None:
     """What is wrong with actions that share an exit code, or None."""
     seen: list[tuple[int, int, str]] = []
@@ -61,7 +56,3 @@ def _range(part: str, value: str) -> tuple[int, int]:
     if last < first:
         raise ValueError(f"{shown(part.strip())} ends before it begins: write {last}-{first}")
     return first, last
-
-
-def _has(codes: Ranges, code: int) -> bool:
-    return any(first <= code <= last for first, last in codes)

@@ -44,6 +44,10 @@ def render(text: str, values: Mapping[str, object]) -> Rendered:
         raise TemplateProblem(_syntax(error.message or ""), error.lineno) from error
     except Exception as error:  # whatever a template can make Python raise
         raise TemplateProblem(_words(error), _line(error)) from error
+    try:
+        rendered.encode()
+    except UnicodeEncodeError:
+        raise TemplateProblem("the template makes what is not Unicode text: half of a surrogate pair") from None
     back = re.sub(f"{mark}([0-9]+)E", lambda match: found[int(match[1])], rendered)
     return Rendered(back, frozenset(used - own.keys()))
 

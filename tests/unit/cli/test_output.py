@@ -1,8 +1,9 @@
 import json
+import sys
 
 import pytest
 
-from osmo.cli.output import files_of, print_json, print_table
+from osmo.cli.output import files_of, print_json, print_table, print_text
 
 
 @pytest.mark.parametrize(("count", "want"), [(0, "0 files"), (1, "1 file"), (12_345, "12,345 files")])
@@ -22,3 +23,13 @@ def test_a_table_is_never_cut_and_no_name_can_command_the_terminal(capsys: pytes
 def test_json_is_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": [1]})
     assert json.loads(capsys.readouterr().out) == {"a": [1]}
+
+
+def test_a_text_is_printed_as_it_is_but_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_text("a\tb\x1b[2J\nä")
+    assert capsys.readouterr().out == "a\tb\x1b[2J\nä\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_text("a\tb\x1b[2J\nä\n")
+    assert capsys.readouterr().out == "a\tb\\x1b[2J\nä\n"

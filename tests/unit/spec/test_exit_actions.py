@@ -30,14 +30,6 @@ def test_what_is_no_exit_code(written: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "action"), [(0, "COMPLETE"), (16, "COMPLETE"), (1, "FAIL"), (9, "FAIL"), (11, "RESCHEDULE"), (10, None)]
-)
-def test_which_action_an_exit_code_has(code: int, action: Action | None) -> None:
-    actions: dict[Action, Ranges] = {"COMPLETE": ((0, 0), (16, 16)), "FAIL": ((1, 9),), "RESCHEDULE": ((11, 15),)}
-    assert exit_actions.action(actions, code) == action
-
-
-@pytest.mark.parametrize(
     ("actions", "problem"),
     [
         ({"FAIL": ((1, 9),), "COMPLETE": ((10, 12), (0, 0))}, None),

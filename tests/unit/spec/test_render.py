@@ -55,6 +55,7 @@ def test_it_is_known_which_variables_are_used() -> None:
         ("{{ range(200000) }}", 1, "a template may not use a range() of more than 100000 numbers"),
         ("{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}", 1, "the template calls itself without an end"),
         ("{{ ''|frob }}", 1, "not a valid template: No filter named 'frob'"),
+        ("{{ '\\ud800' }}", None, "the template makes what is not Unicode text: half of a surrogate pair"),
         # ways out of the sandbox
         ("{{ ''.__class__ }}", 1, "a template may not use '__class__' of 'str'"),
         ("{{ ''['__class__'] }}", 1, "a template may not use '__class__'"),
