@@ -2,13 +2,15 @@
 
 import argparse
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from osmo.cli.parser import build
+from osmo.cli.examples import EXAMPLES
+from osmo.cli.parser import build, split
 from osmo.spec.load import load
 from osmo.spec.render import render
 
@@ -80,3 +82,12 @@ def test_the_docs_name_no_option_that_does_not_exist() -> None:
     }
     text = (TOP / "docs/commands.md").read_text()
     assert set(re.findall(r"`(?:osmo [^`]*)?(--[a-z][a-z-]+)", text)) - there == set()
+
+
+@pytest.mark.parametrize(("words", "parser"), [pytest.param(*each, id=each[0]) for each in commands(build(id), "osmo")])
+def test_the_help_of_a_command_ends_with_an_example_that_it_takes(words: str, parser: argparse.ArgumentParser) -> None:
+    example = EXAMPLES[words]
+    assert " ".join(parser.format_help().split()).endswith(f"Example: {' '.join(example.split())}")
+    line = re.split(r" >| && ", example)[0]
+    given, _ = split(shlex.split(line)[1:])
+    assert build(id).parse_args(given).command

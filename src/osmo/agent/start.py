@@ -19,16 +19,19 @@ exec '{python}' -P -c 'import sys; from osmo.cli.main import main; sys.exit(main
 
 
 def environment(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The command's environment. Raises NoSuchCommand if it cannot be started in it.
+    """The command's environment, as `variables`. Raises NoSuchCommand if it cannot be started in it."""
+    found = variables(where, config, environ)
+    if not _is_brought(command(config)[0], config):
+        check_command(command(config), found, config.cwd)
+    return found
 
-    environ: what the run was submitted with.
-    """
+
+def variables(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of whatever runs as the task, or beside it. environ: what the run was submitted with."""
     found = {"PYTHONUNBUFFERED": "1", **environ, **config.environment, ATTEMPT: str(where.path)}
     found["PATH"] = f"{found.get('PATH') or os.defpath}{os.pathsep}{where.programs}"
     if config.sandbox is not None and config.sandbox.mount_of(found.get("TMPDIR", "/")) is not None:
         del found["TMPDIR"]  # a folder of the machine's, which is not in there
-    if not _is_brought(command(config)[0], config):
-        check_command(command(config), found, config.cwd)
     return found
 
 

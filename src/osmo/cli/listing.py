@@ -8,6 +8,7 @@ from itertools import islice
 from osmo.cli import launch
 from osmo.cli.output import print_json, print_table
 from osmo.cli.settings import load
+from osmo.cli.tags import tags_of
 from osmo.cli.view import RunView, home_of, moment, summary, view
 from osmo.errors import OsmoError, RunNotFound
 from osmo.rundir import records
@@ -29,7 +30,7 @@ def list_runs(args: argparse.Namespace) -> int:
         for seen in found:
             print(seen.run.id)
     elif args.format == "json":
-        print_json([summary(seen) for seen in found])
+        print_json([summary(seen) | {"tags": tags_of(seen.run)} for seen in found])
     elif not found:
         print("There are no workflows to view.")
     else:
@@ -42,12 +43,22 @@ def list_runs(args: argparse.Namespace) -> int:
 def _print(found: list[RunView]) -> None:
     columns = ["Workflow ID", "Submit Time", "Status", "Host"]
     rows = [[seen.run.id, moment(seen.record["submitted"]), seen.state.value, seen.host] for seen in found]
-    troubles = ["; ".join(seen.troubles()) for seen in found]
-    if any(troubles):
-        columns.append("")
-        for row, text in zip(rows, troubles, strict=True):
-            row.append(text)
+    _add(columns, rows, "Labels", [_labels(seen) for seen in found])
+    _add(columns, rows, "Tags", [", ".join(tags_of(seen.run)) for seen in found])
+    _add(columns, rows, "", ["; ".join(seen.troubles()) for seen in found])
     print_table(columns, rows)
+
+
+def _add(columns: list[str], rows: list[list[str]], heading: str, cells: list[str]) -> None:
+    """A column more, if there is anything in it."""
+    if any(cells):
+        columns.append(heading)
+        for row, cell in zip(rows, cells, strict=True):
+            row.append(cell)
+
+
+def _labels(seen: RunView) -> str:
+    return ", ".join(f"{key}={value}" for key, value in seen.record.get("labels", {}).items())
 
 
 def _chosen(home: Home, args: argparse.Namespace, strangers: list[str]) -> Iterator[RunView]:
@@ -79,7 +90,18 @@ def _fits(seen: RunView, wanted: frozenset[State], args: argparse.Namespace) -> 
         args.submitted_before and day >= args.submitted_before
     ):
         return False
+    labels = {str(key): str(value) for key, value in seen.record.get("labels", {}).items()}
+    if not all(_has(labels, text) for text in args.label) or any(_has(labels, text) for text in args.no_label):
+        return False
+    if args.tags and not {*args.tags} <= {*tags_of(seen.run)}:
+        return False
     return not wanted or seen.state in wanted
+
+
+def _has(labels: dict[str, str], text: str) -> bool:
+    """text: `key`, or `key=value`."""
+    key, equals, value = text.partition("=")
+    return key in labels and (not equals or labels[key] == value)
 
 
 def _warn(line: str) -> None:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from osmo.cli.examples import EXAMPLES
 from osmo.states import State
 
 Command = Callable[[argparse.Namespace], int]
@@ -117,6 +118,11 @@ def _looking(commands: Any) -> None:
     _run_id(logs)
     logs.add_argument("-t", "--task", help="only this task's lines")
     logs.add_argument("-n", "--last-n-lines", type=_count, metavar="N", help="begin with the last N lines")
+    logs.add_argument(
+        "--since", metavar="WHEN", help="only lines since then: 10m ago, or 2026-11-23T18:30:00 (UTC, as the log)"
+    )
+    logs.add_argument("-r", "--retry-id", type=_count, metavar="N", help="only the Nth retry; 0 is the first attempt")
+    logs.add_argument("--error", action="store_true", help="the last 100 lines of tasks that failed, and their agents'")
     logs.add_argument("--no-follow", action="store_true", help="end with what is there now")
     logs.add_argument("--json", action="store_true", help="print each line as a JSON object in a line of its own")
 
@@ -134,6 +140,25 @@ def _looking(commands: Any) -> None:
     _run_id(spec)
     spec.add_argument("--template", action="store_true", help="as it was written, before its variables were set")
     _formats(spec)
+
+    events = _command(commands, "events", "events", "events", "show what happened to a workflow, and when")
+    _run_id(events)
+    events.add_argument("-t", "--task", help="only to this task")
+    events.add_argument(
+        "-r", "--retry-id", type=_count, metavar="N", help="only in the Nth retry; 0: the first attempt"
+    )
+    events.add_argument("--json", action="store_true", help="print a JSON array")
+
+    shell = _command(commands, "exec", "shell", "exec_", "run a program beside a task, with what the task has")
+    _run_id(shell)
+    shell.add_argument("task", metavar="TASK", help="the task's name")
+    shell.add_argument("--entry", metavar="COMMAND", help="what to run (/bin/bash)")
+
+    tag = _command(commands, "tag", "tags", "tag", "put words of your own on workflows, to find them by")
+    tag.add_argument(*("-w", "--workflow"), nargs="+", required=True, metavar="ID", help="the workflows")
+    tag.add_argument(*("-a", "--add"), nargs="+", default=[], metavar="TAG", help="put these on")
+    tag.add_argument(*("-r", "--remove"), nargs="+", default=[], metavar="TAG", help="take these off")
+    _formats(tag)
 
     _listing(_command(commands, "list", "listing", "list_runs", "list the workflows of this machine"))
 
@@ -155,6 +180,9 @@ def _listing(listing: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     listing.add_argument("--submitted-after", type=_day, metavar="YYYY-MM-DD", help="on that day (UTC) or later")
     listing.add_argument("--submitted-before", type=_day, metavar="YYYY-MM-DD", help="before that day (UTC)")
+    listing.add_argument("--tags", nargs="+", metavar="TAG", default=[], help="only those with all of these tags")
+    for option, text in (("--label", "only those with these labels"), ("--no-label", "only those without")):
+        listing.add_argument(option, nargs="+", action="extend", metavar="KEY[=VALUE]", default=[], help=text)
     listing.add_argument("-q", "--quiet", action="store_true", help="print ids only, one a line")
     _formats(listing)
 
@@ -322,6 +350,8 @@ def _command(commands: Any, name: str, module: str, function: str, text: str) ->
         name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
     )
     parser.set_defaults(command=_late(module, function))
+    if (example := EXAMPLES.get(parser.prog)) is not None:
+        parser.epilog = f"Example: {example}"
     return parser
 
 

@@ -12,7 +12,7 @@ from osmo.agent.status import StreamStatus
 from osmo.checkpoint.source import Source
 from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
-from osmo.errors import RunDirectoryError, RunNotFound
+from osmo.errors import RunDirectoryError, RunNotFound, UsageError
 from osmo.rundir import records
 from osmo.rundir.identity import Process, host, rebooted_since
 from osmo.rundir.paths import AttemptDir, Home, RunDir
@@ -162,6 +162,22 @@ def _why_nothing(stream: dict[str, Any]) -> str:
     return "no file matched its regex" if any(stream["regexes"]) else "there was no file in it"
 
 
+def task_named(seen: RunView, name: str) -> TaskView:
+    """Raises UsageError if the run has no such task."""
+    for task in seen.tasks:
+        if task.name == name:
+            return task
+    raise UsageError(f"{seen.run.id} has no task {name!r} (it has {', '.join(task.name for task in seen.tasks)})")
+
+
+def attempt_of(run: RunDir, task: str, number: int) -> AttemptDir:
+    """Raises UsageError if there is none of that number."""
+    found = run.attempts(task)
+    if number >= len(found):
+        raise UsageError(f"{task} of {run.id} has no retry {number} (it has 0 to {len(found) - 1})")
+    return found[number]
+
+
 def home_of(settings: Settings) -> Home:
     """Where the runs of this machine are. Raises RunDirectoryError if that belongs to another user."""
     home = Home(settings.home)
@@ -212,6 +228,7 @@ def summary(seen: RunView) -> dict[str, Any]:
         "host": seen.host,
         "directory": str(seen.run.path),
         "rebooted": seen.rebooted,
+        "labels": seen.record.get("labels", {}),
         "troubles": seen.troubles(),
     }
 

@@ -7,19 +7,21 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
 
 from osmo.agent.signals import queued
 from osmo.backends.local import LocalBackend
-from osmo.cli import launch
+from osmo.cli import failures, launch
 from osmo.cli.main import CANCELLED, FAILED, INTERRUPTED, OK, close, close_stdout
 from osmo.cli.output import print_json
 from osmo.cli.request import ask_all
 from osmo.cli.settings import environment, load
-from osmo.cli.view import RunView, as_json, home_of, view
+from osmo.cli.view import RunView, as_json, attempt_of, home_of, task_named, view
 from osmo.clock import Clock, SystemClock
 from osmo.errors import OsmoError, UsageError
+from osmo.logs.line import STAMP_LENGTH, stamp
 from osmo.logs.line import as_json as line_as_json
 from osmo.logs.read import LogReader, merged, skip_to_last
 from osmo.rundir.orders import write_cancel
@@ -31,13 +33,16 @@ _LOOK_EVERY_S = 0.2
 _SEE_TO_EVERY_S = 5.0
 _STALLED_S = 10.0  # without a byte: nobody reads any more
 _AT_ONCE = 64 * 1024
+_LONGEST_AGO_S = 1e9
 _HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def logs(args: argparse.Namespace) -> int:
     """Show the log: what is there, then what comes while the run lives."""
     run = home_of(load()).run(args.id)
-    log = _Log(run, args.task, as_json=args.json)
+    if args.error:
+        return failures.show(run, args.task, args.retry_id)
+    log = _Log(run, args.task, attempt=args.retry_id, since=_since(args.since), as_json=args.json)
     if args.last_n_lines is not None:
         log.show_last(args.last_n_lines)
     log.show()
@@ -49,6 +54,27 @@ def logs(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return OK
+
+
+def _since(text: str | None) -> bytes:
+    """The stamp that lines begin with at that moment: so long ago, or a moment in UTC. Raises UsageError."""
+    if text is None:
+        return b""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except ValueError:
+        moment = SystemClock().now() - timedelta(seconds=_ago_s(text))
+    return stamp(moment)
+
+
+def _ago_s(text: str) -> float:
+    from osmo.spec.duration import seconds
+
+    try:
+        return min(seconds(text), _LONGEST_AGO_S)
+    except ValueError as error:
+        raise UsageError(f"--since: {error}, nor a moment as 2026-11-23T18:30:00 (UTC)") from error
 
 
 def wait(args: argparse.Namespace) -> int:
@@ -143,14 +169,27 @@ class _Showing(threading.Thread):
 
 
 class _Log:
-    """The log of a run, or of one of its tasks, shown as far as it goes."""
+    """The log of a run, or of one of its tasks, shown as far as it goes.
 
-    def __init__(self, run: RunDir, task: str | None, *, as_json: bool = False) -> None:
-        names = [one.name for one in view(run).tasks]
-        if task is not None and task not in names:
-            raise UsageError(f"{run.id} has no task {task!r} (it has {', '.join(names)})")
+    attempt: only that of each task. since: only what is stamped so, or later.
+    """
+
+    def __init__(
+        self,
+        run: RunDir,
+        task: str | None,
+        *,
+        attempt: int | None = None,
+        since: bytes = b"",
+        as_json: bool = False,
+    ) -> None:
+        seen = view(run)
         self._run = run
-        self._names = names if task is None else [task]
+        self._names = [one.name for one in seen.tasks] if task is None else [task_named(seen, task).name]
+        self._attempt = attempt
+        self._since = since
+        if task is not None and attempt is not None:
+            attempt_of(run, task, attempt)
         self._readers: dict[str, LogReader] = {}
         self._shape = line_as_json if as_json else bytes
         self.shown = 0  # bytes so far
@@ -167,6 +206,8 @@ class _Log:
     def _show(self, lines: Iterable[bytes]) -> None:
         together = bytearray()
         for text in lines:
+            if text[:STAMP_LENGTH] < self._since:
+                continue
             together += self._shape(text)
             if len(together) >= _AT_ONCE:
                 self._write(bytes(together))
@@ -182,7 +223,9 @@ class _Log:
 
     def _all(self) -> list[LogReader]:
         for name in self._names:
-            for attempt in self._run.attempts(name):
+            for number, attempt in enumerate(self._run.attempts(name)):
+                if self._attempt not in (None, number):
+                    continue
                 self._readers.setdefault(str(attempt.log), LogReader(attempt.log))
         return list(self._readers.values())
 

@@ -16,7 +16,12 @@ _LINE = re.compile(rb"(\d{4})/(\d\d)/(\d\d) ([\d:]{8}) \[([^\] ]+)(?: retry-(\d+
 def prefix(now: datetime, task: str, attempt: int, *, ours: bool) -> bytes:
     """What stands before the text of a line, with the space behind it."""
     name = f"{task} retry-{attempt}" if attempt else task
-    return f"{now:%Y/%m/%d %H:%M:%S} [{name}]{'[osmo]' if ours else ''} ".encode()
+    return b"%s [%s]%s " % (stamp(now), name.encode(), b"[osmo]" if ours else b"")
+
+
+def stamp(moment: datetime) -> bytes:
+    """How the lines of a moment (UTC) begin. Later stamps are greater."""
+    return f"{moment:%Y/%m/%d %H:%M:%S}".encode()
 
 
 def begins(path: str, url: str) -> str:

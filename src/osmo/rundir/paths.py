@@ -159,6 +159,11 @@ class RunDir:
         return self.path / "cancel.json"
 
     @property
+    def tags(self) -> Path:
+        """Words of a person's own; written by whoever changes them."""
+        return self.path / "tags.json"
+
+    @property
     def ended(self) -> Path:
         """How it ended, and when. A run that is over has it, but for one whose supervisor died just then."""
         return self.path / "ended.json"

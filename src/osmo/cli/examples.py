@@ -1,0 +1,38 @@
+"""One way to use each command, for the end of its help."""
+
+EXAMPLES = {
+    "osmo workflow submit": "osmo workflow submit train.yaml --follow",
+    "osmo workflow validate": "osmo workflow validate train.yaml --set epochs=3",
+    "osmo workflow schema": "osmo workflow schema >osmo.schema.json",
+    "osmo workflow checkpoint": "osmo workflow checkpoint train-1 --wait",
+    "osmo workflow resume": "osmo workflow resume --all",
+    "osmo workflow restart": "osmo workflow restart train-1",
+    "osmo workflow logs": "osmo workflow logs train-1 --since 10m",
+    "osmo workflow query": "osmo workflow query train-1 --verbose",
+    "osmo workflow check": "osmo workflow check train-1 --max-age 2h",
+    "osmo workflow spec": "osmo workflow spec train-1 >again.yaml",
+    "osmo workflow events": "osmo workflow events train-1 --task train",
+    "osmo workflow exec": "osmo workflow exec train-1 train --entry nvidia-smi",
+    "osmo workflow tag": "osmo workflow tag --workflow train-1 train-2 --add baseline",
+    "osmo workflow list": "osmo workflow list --status RUNNING PENDING --count 50",
+    "osmo workflow wait": "osmo workflow wait train-1 && ./evaluate.sh",
+    "osmo workflow cancel": "osmo workflow cancel train-1 train-2",
+    "osmo workflow delete": "osmo workflow delete --older-than 30d",
+    "osmo checkpoint run": "osmo checkpoint run --path ckpt --url s3://bucket/train --frequency 10m -- python train.py",
+    "osmo checkpoint now": "osmo checkpoint now --wait",
+    "osmo checkpoint list": "osmo checkpoint list s3://bucket/train",
+    "osmo checkpoint show": "osmo checkpoint show s3://bucket/train 42",
+    "osmo checkpoint verify": "osmo checkpoint verify s3://bucket/train --deep",
+    "osmo checkpoint restore": "osmo checkpoint restore s3://bucket/train ./ckpt --at 42",
+    "osmo checkpoint prune": "osmo checkpoint prune s3://bucket/train --keep 3 --dry-run",
+    "osmo checkpoint mirror": "osmo checkpoint mirror s3://bucket/train",
+    "osmo checkpoint diff": "osmo checkpoint diff s3://bucket/train 41 42",
+    "osmo credential set": "osmo credential set mine --payload endpoint=s3://bucket access_key_id=ID region=eu-west-1"
+    " --payload-file access_key=key.txt",
+    "osmo credential list": "osmo credential list",
+    "osmo credential delete": "osmo credential delete mine",
+    "osmo settings": "osmo settings",
+    "osmo version": "osmo version",
+    "osmo completion": "osmo completion bash >~/.local/share/bash-completion/completions/osmo",
+}
+"""By the words of the command."""
