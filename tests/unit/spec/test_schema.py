@@ -1,7 +1,6 @@
 """The schema, held to the models and to the specs that there are."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +9,7 @@ from jsonschema import Draft202012Validator
 from osmo.spec.prepared import prepare
 from osmo.spec.render import render
 from osmo.spec.schema import DESCRIPTIONS, schema
+from support.specs import EVERY_FIELD
 
 TOP = Path(__file__).parents[3]
 SCHEMA = schema()
@@ -26,66 +26,8 @@ def test_an_example_fits(spec: Path) -> None:
     VALIDATOR.validate(yaml.safe_load(prepare(spec, render=render).text))
 
 
-ALL: dict[str, Any] = {
-    "version": 2,
-    "default-values": {"a": 1},
-    "workflow": {
-        "name": "w",
-        "pool": "p",
-        "backend": "b",
-        "labels": {"a": "b"},
-        "timeout": {"exec_timeout": 30, "queue_timeout": "1h"},
-        "resources": {
-            "default": {
-                "cpu": 1,
-                "gpu": "{{ gpu }}",
-                "memory": "1Gi",
-                "storage": 5,
-                "platform": "p",
-                "nodesExcluded": ["n"],
-                "topology": [{"key": "rack", "group": "g", "requirementType": "preferred"}],
-            }
-        },
-        "groups": [
-            {
-                "name": "g",
-                "barrier": True,
-                "ignoreNonleadStatus": False,
-                "tasks": [
-                    {
-                        "name": "a",
-                        "lead": True,
-                        "image": "i",
-                        "command": ["x", 1, 1.5],
-                        "args": ["x", 1],
-                        "environment": {"A": True, "B": 1, "C": "c"},
-                        "files": [{"path": "f", "contents": "", "base64": True}, {"path": "g", "localpath": "g"}],
-                        "inputs": [{"task": "wf-1:t", "regex": ".*"}, {"url": "s3://b"}],
-                        "outputs": [{"url": "s3://b", "regex": "x"}],
-                        "checkpoint": [
-                            {"path": "p", "url": "s3://b", "frequency": 1, "regex": "", "keep": 2, "restore": True}
-                        ],
-                        "exitActions": {"COMPLETE": 0, "FAIL": "1-9", "RESCHEDULE": [11, "13-15"]},
-                        "resource": "default",
-                        "credentials": {"a": "/a", "b": {"A": "key"}},
-                        "volumeMounts": ["/a:/b"],
-                        "privileged": False,
-                        "hostNetwork": False,
-                        "kpis": [{"index": "i", "path": "p"}],
-                        "cacheSize": "1Gi",
-                        "downloadType": "download",
-                        "backend": "b",
-                        "resources": {},
-                    }
-                ],
-            }
-        ],
-    },
-}
-
-
 def test_every_field_fits_and_is_described() -> None:
-    VALIDATOR.validate(ALL)
+    VALIDATOR.validate(EVERY_FIELD)
     objects = {"spec": SCHEMA, **SCHEMA["$defs"]}
     assert {name: set(model["properties"]) for name, model in objects.items()} == {
         name: set(fields) for name, fields in DESCRIPTIONS.items()
