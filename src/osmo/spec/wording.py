@@ -42,9 +42,7 @@ def _other(error: ErrorDetails) -> str:
 WORDS: Final[Mapping[str, Reader]] = {
     "missing": lambda _error: "is required, and missing",
     "string_type": _text,
-    "bool_type": lambda error: f"must be true or false, not {shown(error['input'])}",
     "tuple_type": _list,
-    "mapping_type": _mapping,
     "dict_type": _mapping,
     "model_type": _mapping,
     "value_error": _ours,
