@@ -30,7 +30,7 @@ def variables(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str])
     """The environment of whatever runs as the task, or beside it. environ: what the run was submitted with."""
     found = {"PYTHONUNBUFFERED": "1", **environ, **config.environment, ATTEMPT: str(where.path)}
     found["PATH"] = f"{found.get('PATH') or os.defpath}{os.pathsep}{where.programs}"
-    if config.sandbox is not None and config.sandbox.mount_of(found.get("TMPDIR", "/")) is not None:
+    if config.sandbox is not None and "TMPDIR" in found and config.sandbox.mount_of(found["TMPDIR"]) is not None:
         del found["TMPDIR"]  # a folder of the machine's, which is not in there
     return found
 
