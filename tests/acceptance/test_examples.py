@@ -1,6 +1,7 @@
 """Every example runs as its first lines say, and leaves what they say."""
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -75,6 +76,79 @@ def test_digits(osmo: Osmo, server: S3Server) -> None:
     assert re.search(r"\[train\] epoch +10  loss", result.stdout)
 
 
+def follow(osmo: Osmo, example: str, *values: str) -> subprocess.CompletedProcess[str]:
+    """Run an example as it is, with other values than its defaults, to its end."""
+    options = ["--set", *values] if values else []
+    return osmo("workflow", "submit", str(EXAMPLES / example), "--follow", *options, OSMO_RETRY_WAIT="200ms")
+
+
+def said(result: subprocess.CompletedProcess[str], task: str) -> list[str]:
+    """What a task printed, each line with the attempt's part of its prefix."""
+    lines = [line.split(" ", 2)[2] for line in result.stdout.splitlines() if "] " in line]
+    return [line for line in lines if re.match(rf"\[{task}( retry-\d+)?\] ", line)]
+
+
+def test_serial(osmo: Osmo) -> None:
+    result = follow(osmo, "serial.yaml")
+    assert result.returncode == 0, result.stderr
+    assert said(result, "report") == ["[report] 4 lines: apple fig pear"]
+    tasks = {task["name"]: task for task in osmo.query("serial-1")["tasks"]}
+    for before, after in (("collect", "sort"), ("collect", "count"), ("sort", "report"), ("count", "report")):
+        assert tasks[before]["ended"] <= tasks[after]["started"]
+
+
+def test_group(osmo: Osmo, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    result = follow(osmo, "group.yaml", f"port={port}", f"store=file://{tmp_path}/kept")
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"\[lead\] the sum of 20 numbers is (2\d|3\d)", said(result, "lead")[0])
+    for number in ("1", "2"):
+        kept = (tmp_path / f"kept/worker-{number}/sent.txt").read_text().split()
+        assert len(kept) > 1
+        assert set(kept) == {number}
+        assert f"[worker-{number}][osmo] Lead task finished" in result.stdout
+    states = {task["name"]: (task["status"], task["message"]) for task in osmo.query("group-1")["tasks"]}
+    assert states["worker-1"] == states["worker-2"] == ("COMPLETED", "Lead task finished")
+
+
+def test_exit_actions(osmo: Osmo, tmp_path: Path) -> None:
+    result = follow(osmo, "exit_actions.yaml", f"door={tmp_path}/door")
+    assert result.returncode == 0, result.stderr
+    knocks = ["[knock] nobody opens", "[knock retry-1] nobody opens", "[knock retry-2] come in"]
+    assert said(result, "knock") == knocks
+    tasks = {task["name"]: task for task in osmo.query("exit-actions-1")["tasks"]}
+    assert (tasks["search"]["status"], tasks["search"]["exit_code"]) == ("COMPLETED", 17)
+    assert (tasks["knock"]["status"], tasks["knock"]["attempt"]) == ("COMPLETED", 2)
+
+
+def test_timeout(osmo: Osmo, tmp_path: Path) -> None:
+    result = follow(osmo, "timeout.yaml", "limit=1s", f"store=file://{tmp_path}/kept")
+    assert result.returncode == 1, result.stderr
+    assert result.stderr.splitlines()[-1] == "timeout-1: FAILED_EXEC_TIMEOUT"
+    tasks = {task["name"]: task for task in osmo.query("timeout-1")["tasks"]}
+    assert tasks["endless"]["message"] == "Task ran longer than the set limit of 1 second."
+    assert (tasks["after"]["status"], tasks["after"]["exit_code"]) == ("FAILED_UPSTREAM", 3000)
+    left = osmo.attempt("timeout-1", "endless").task_output / "steps"
+    assert Stored(tmp_path / "kept").files() == {f"steps/{path.name}" for path in left.iterdir()}
+
+
+def test_a_training_that_fails_twice_ends_as_one_that_never_failed(osmo: Osmo, tmp_path: Path) -> None:
+    store = f"store=file://{tmp_path}/kept/" + "{{workflow_id}}"
+    failing, well = (follow(osmo, "retry.yaml", store, f"fails={fails}") for fails in (2, 0))
+    assert failing.returncode == well.returncode == 0, failing.stderr + well.stderr
+    assert said(failing, "train")[:-1] == [
+        "[train] begins at step 0",
+        "[train] out of luck at step 4",
+        "[train retry-1] begins at step 4",
+        "[train retry-1] out of luck at step 8",
+        "[train retry-2] begins at step 8",
+    ]
+    assert said(failing, "train")[-1].removeprefix("[train retry-2]") == said(well, "train")[-1].removeprefix("[train]")
+    first, second = (tmp_path / f"kept/retry-{number}/checkpoints/latest.json" for number in (1, 2))
+    assert first.read_bytes() == second.read_bytes()
+
+
 @pytest.mark.timeout(300)
 def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
     pytest.importorskip("sklearn")
@@ -93,5 +167,6 @@ def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
 
 
 def test_no_example_is_without_a_test() -> None:
-    tested = {"hello.yaml", "two_frequencies.yaml", "templates.yaml", "digits.yaml"}
+    tested = {"hello.yaml", "two_frequencies.yaml", "templates.yaml", "digits.yaml", "serial.yaml", "group.yaml"}
+    tested |= {"exit_actions.yaml", "timeout.yaml", "retry.yaml"}
     assert {spec.name for spec in EXAMPLES.rglob("*.yaml")} == tested

@@ -62,6 +62,8 @@ def with_actions(ending: Conclusion, cause: Cause, actions: Iterable[ExitAction]
     if found.state is State.COMPLETED and ending.lost and ending.exit_code != STORE_FAILED:
         ending = Conclusion(State.FAILED, STORE_FAILED, ending.lost, ending.lost)
         found = after(ending.state, ending.exit_code, actions, retries_left)
+    if found.state is State.COMPLETED:
+        return Conclusion(found.state, ending.exit_code, found.note, ending.lost)
     message = "; ".join(filter(None, (ending.message, found.note)))
     return Conclusion(found.state, ending.exit_code, message, ending.lost)
 
