@@ -108,6 +108,11 @@ class Document:
             if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
         ]
 
+    def numbers(self) -> list[tuple[Field, object]]:
+        """Every number in the document, in no promised order."""
+        kinds = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+        return [(where, self.at(where)) for where, node in self._values.items() if node.tag in kinds]
+
 
 def parse(text: str, shape: str = "a spec begins with `workflow:`") -> Document:
     """The one YAML document in `text`. Raises `DocumentError` if there is none to speak of; it names the `shape` that

@@ -74,6 +74,8 @@ def _syntax(message: str) -> str:
     """Jinja's complaint, and what a person can do about the commonest of them: a shell's `${#list[@]}`."""
     if "Missing end of comment tag" in message:
         return "{# begins a comment of the template, which does not end: {% raw %} and {% endraw %} around it keep it"
+    if "got ':'" in message:
+        return f"not a valid template: {message} (with a colon there are {{{{input:...}}}} and {{{{host:...}}}} only)"
     return f"not a valid template: {message.partition(' Jinja was looking')[0].rstrip('.')}"
 
 

@@ -15,6 +15,9 @@ from osmo.spec.misread import misread
         ("environment", "1:30", "90"),
         ("frequency", "1:30", "90"),
         ("frequency", "010", "8"),
+        ("exitActions", "010", "8"),
+        ("exec_timeout", "1:30", "90"),
+        ("memory", "1:30", "90"),
     ],
 )
 def test_a_number_that_yaml_changes(field: str, written: str, read: str) -> None:
