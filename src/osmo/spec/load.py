@@ -15,6 +15,7 @@ from osmo.spec.place import Place
 from osmo.spec.prepared import Prepared, Render, prepare
 from osmo.spec.problem import Problem, one_line, shown
 from osmo.spec.salvage import salvage
+from osmo.spec.scalars import MOST_LABELS
 from osmo.spec.task import with_environment
 from osmo.spec.unapplied import unapplied
 from osmo.spec.workflow import Workflow
@@ -68,6 +69,8 @@ def _check(spec: Prepared, place: Place | None) -> Checked:
         raise SpecError(_lines(document, spec.name, problems), hint=spec.hint)
     made = saved.with_local_files(workflow.of(written), document)
     made = made.change_tasks(lambda task: with_environment(task, spec.environment)).with_labels(spec.labels)
+    if len(made.labels) > MOST_LABELS:
+        raise SpecError((f"{spec.name}: has {len(made.labels)} labels with those of --label: at most {MOST_LABELS}",))
     return Checked(made, spec.text, (*spec.warnings, *_lines(document, spec.name, warnings)), spec.template)
 
 
@@ -95,10 +98,10 @@ def _shape(document: Document) -> Iterable[Problem]:
         yield Problem(GROUPS, "is there besides tasks: a workflow has groups or tasks", at_key=True)
     elif tasks is None and groups is None:
         yield Problem(("workflow",), "needs tasks, or groups")
-    elif [] in (tasks, groups):
-        yield Problem(
-            TASKS if groups is None else GROUPS, f"needs at least one {'task' if groups is None else 'group'}"
-        )
+    elif tasks == []:
+        yield Problem(TASKS, "needs at least one task")
+    elif groups == []:
+        yield Problem(GROUPS, "needs at least one group")
     for where, group in document.items(GROUPS):
         if isinstance(group, dict) and group.get("tasks") == []:
             yield Problem((*where, "tasks"), "needs at least one task")

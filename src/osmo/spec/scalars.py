@@ -16,7 +16,7 @@ VARIABLE_NAME: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")  # what Kuberne
 RESERVED: Final = "osmo-ctrl"
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 _DOMAIN: Final = re.compile(r"(?=.{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/")
-_MOST_LABELS: Final = 16
+MOST_LABELS: Final = 16
 _TRUE: Final = frozenset({"1", "on", "t", "true", "y", "yes"})
 _FALSE: Final = frozenset({"0", "off", "f", "false", "n", "no"})
 # `wf-1:task`: a task of another run.
@@ -161,8 +161,8 @@ def _label(value: str) -> str:
 
 
 def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    if len(labels) > _MOST_LABELS:
-        raise ValueError(f"has {len(labels)} labels: at most {_MOST_LABELS} are allowed")
+    if len(labels) > MOST_LABELS:
+        raise ValueError(f"has {len(labels)} labels: at most {MOST_LABELS} are allowed")
     return labels
 
 

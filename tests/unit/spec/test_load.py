@@ -2,12 +2,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from osmo.errors import SpecError
 from osmo.spec import load as loader
-from osmo.spec.given import Given
+from osmo.spec.given import Given, given
 from osmo.spec.load import Checked
 from osmo.spec.place import Place, entries, files
 from osmo.spec.prepared import prepare
@@ -41,9 +41,9 @@ workflow:
 """
 
 
-def check(path: Path, place: Place, text: str | None = None, given: Given | None = None) -> Checked:
+def check(path: Path, place: Place, text: str | None = None, said: Given | None = None) -> Checked:
     """Templates are rendered in this process: no test here has one that never ends."""
-    return loader.check(prepare(path, given, text, render), place)
+    return loader.check(prepare(path, said, text, render), place)
 
 
 def load(path: Path, text: str | None = None) -> Workflow:
@@ -199,6 +199,21 @@ def test_a_local_file_is_no_template(tmp_path: Path) -> None:
     assert resolve(task, {"output": "/o"}).files[0].data == b"echo /o {{ name }} {% raw {{input:7}}"
 
 
+def test_labels_of_the_command_line_count_too() -> None:
+    text = "workflow: {name: w, labels: {a: b}, tasks: [{name: a}]}"
+    more = [f"l{number}=x" for number in range(16)]
+    assert check(Path("w.yaml"), PLACE, text, given(labels=more[1:])).workflow.labels["l15"] == "x"
+    with pytest.raises(SpecError, match=r"^w.yaml: has 17 labels with those of --label: at most 16$"):
+        check(Path("w.yaml"), PLACE, text, given(labels=more))
+
+
+def test_a_variable_of_the_command_line_is_the_task_s_own_when_its_paths_are_looked_at() -> None:
+    text = "workflow: {name: w, tasks: [{name: a, checkpoint: [{path: $D/c, url: 's3://b', frequency: 1}]}]}"
+    workflow = check(Path("w.yaml"), PLACE, text, given(variables=["D=/data"])).workflow
+    assert workflow.tasks[0].environment == {"D": "/data"}
+    assert entries(workflow.tasks[0], PLACE)[0].path == "/data/c"
+
+
 def test_what_only_a_cluster_applies_is_said_in_one_line() -> None:
     text = """\
         workflow:
@@ -285,7 +300,9 @@ YAML = st.recursive(
 )
 
 
-@given(YAML | st.text() | YAML.map(lambda text: f"workflow: {{name: w, tasks: [{{name: a, checkpoint: [{text}]}}]}}"))
+@given_any(
+    YAML | st.text() | YAML.map(lambda text: f"workflow: {{name: w, tasks: [{{name: a, checkpoint: [{text}]}}]}}")
+)
 def test_any_text_is_a_workflow_or_lines_that_say_why_not(text: str) -> None:
     try:
         check(Path("f.yaml"), PLACE, text)
