@@ -95,6 +95,10 @@ def _starting(commands: Any) -> None:
     checkpoint.add_argument("--task", help="only of this task")
     _waiting(checkpoint)
 
+    restart = _command(commands, "restart", "restart", "restart", "run again what has failed, from its checkpoints")
+    _run_id(restart)
+    _formats(restart)
+
     resume = _command(commands, "resume", "resume", "resume", "go on with workflows after a reboot")
     _run_ids(resume, "*")
     resume.add_argument("--all", action="store_true", help="all of this machine that are not over")

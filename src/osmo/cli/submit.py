@@ -89,7 +89,7 @@ def submit(args: argparse.Namespace) -> int:
     if not args.no_check:
         urls = {entry.url for task in plan.example.values() for entry in place.entries(task, where)}
         ask_stores(urls, where.environ, "the workflow", restores=plan.restores)
-    with _one_at_a_time(home):
+    with one_at_a_time(home):
         plan.refuse_what_others_write()
         run = plan.write_or_nothing(Path(args.file))
     _say_submitted(run, plan, args)
@@ -164,7 +164,7 @@ class _Plan:
                         continue
                     if (other, owned.stream) == (name, entry.stream):
                         launch.see_to(run.run)  # if it is dead, it will be over soon
-                        raise _taken(run, f"{name}'s {entry.basename} to {entry.url}")
+                        raise taken(run, f"{name}'s {entry.basename} to {entry.url}")
                     at = f"{entry.url}/{entry.prefix}"
                     warnings.append(f"{run.run.id} writes to {at}, too: files of equal name overwrite each other")
         self._files(RunDir(self.home.workflows / "workflow-1"))
@@ -308,7 +308,7 @@ class _Plan:
         return expanded(resolve(task, known))
 
 
-def _taken(owner: RunView, what: str) -> UsageError:
+def taken(owner: RunView, what: str) -> UsageError:
     name = owner.run.id
     if owner.rebooted:
         return UsageError(
@@ -322,7 +322,7 @@ def _taken(owner: RunView, what: str) -> UsageError:
 
 
 @contextmanager
-def _one_at_a_time(home: Home) -> Iterator[None]:
+def one_at_a_time(home: Home) -> Iterator[None]:
     """Between asking who writes a file and taking down that we do, no other submit of this machine asks."""
     with open(home.submit_lock, "ab", opener=_private) as file:
         with suppress(OSError):  # a file system without locks

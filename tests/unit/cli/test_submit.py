@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from osmo.cli.submit import _one_at_a_time
+from osmo.cli.submit import one_at_a_time
 from osmo.rundir.paths import Home
 
 
@@ -19,5 +19,5 @@ def test_a_file_system_without_locks_stops_no_submit(
     home = Home(tmp_path)
     home.prepare()
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with _one_at_a_time(home):
+    with one_at_a_time(home):
         pass
