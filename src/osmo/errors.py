@@ -73,6 +73,8 @@ class NoBucket(StoreError):
 class AccessDenied(StoreError):
     """The store knows who asks, or does not, and says no (401, 403)."""
 
+    hint = "`osmo data check URL` says what these credentials may do there."
+
 
 class NoCredentials(AccessDenied):
     """No credentials were found for the store."""

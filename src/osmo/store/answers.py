@@ -26,7 +26,7 @@ from osmo.errors import (
     Unavailable,
     UnknownHost,
 )
-from osmo.store.hints import OF_CODE
+from osmo.store.hints import NOT_TRUSTED, OF_CODE
 
 _STATUS = re.compile(r"(?:non-2xx status code: |status: |\(code: )(\d{3})\b")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
@@ -34,6 +34,7 @@ _REGION = re.compile(r"<Region>\s*([a-z0-9-]{2,32})\s*</Region>|expecting '([a-z
 _GRANT = re.compile(r'"error"\s*:\s*"([a-z_]{1,40})"')
 _OS_ERROR = re.compile(r"Os \{\s*code: (\d+)")
 _WORD = re.compile(r"[A-Za-z.]{1,64}")
+_NOT_TRUSTED = "the server's certificate is not trusted"
 _NO_NAME = "the host name does not resolve"
 _ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s?,)]*)\S*")
 
@@ -104,8 +105,9 @@ def _network_reason(text: str) -> str:
         ("kind: Timeout", "no answer in time"),
         ("TimedOut", "no answer in time"),
         ("InvalidContentType", "the server does not speak TLS"),
-        ("certificate", "the server's certificate is not trusted"),
-        ("UnknownIssuer", "the server's certificate is not trusted"),
+        ("InvalidCertificate", _NOT_TRUSTED),
+        ("certificate", _NOT_TRUSTED),
+        ("UnknownIssuer", _NOT_TRUSTED),
         ("BadScheme", "not an http or https address"),
         ("IncompleteMessage", "the server closed the connection"),
         ("kind: Connect", "no connection"),
@@ -142,7 +144,7 @@ def error_of(answer: Answer, subject: str, asked: Asked = Asked.PLAIN, *, source
         return NoBucket(f"{subject}: {answer.reason}; no such bucket in this region", hint=f"Set {where}{kept}.")
     if code in _BUSY or answer.no_answer or status in (408, 409, 429) or (status >= 500 and status != 501):
         # 409 as well: two writers met, and which of them is there now only a read can tell.
-        return Unavailable(said)
+        return Unavailable(said, hint=NOT_TRUSTED if answer.reason == _NOT_TRUSTED else "")
     if code in _NO_BUCKET:
         return NoBucket(said, hint=OF_CODE.get(code, ""))
     if code in _DENIED or status in (401, 403):
@@ -203,7 +205,7 @@ def read_boto(error: Exception) -> Answer:
     for kind, words in (
         (boto.ConnectTimeoutError, "no answer in time"),
         (boto.ReadTimeoutError, "no answer in time"),
-        (boto.SSLError, "the server's certificate is not trusted"),
+        (boto.SSLError, _NOT_TRUSTED),
         (boto.EndpointConnectionError, "connection refused" if "refused" in why else "no connection"),
         (boto.HTTPClientError, "the connection broke"),
         (ResponseParserError, "an answer that cannot be read"),

@@ -132,4 +132,4 @@ def _certificates(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         said = f"{path}: the certificates cannot be read: {error.strerror}"
-        raise StoreError(said, hint="AWS_CA_BUNDLE, SSL_CERT_FILE or a credential's `ca` names it.") from error
+        raise StoreError(said, hint="AWS_CA_BUNDLE or a credential's `ca` names it.") from error

@@ -35,6 +35,7 @@ OF_CODE: Final = {
     "AuthenticationRequired": "The token is not valid any more: `gcloud auth application-default login`.",
     "invalid_grant": "The login is not valid any more: `gcloud auth application-default login`.",
 }
+NOT_TRUSTED: Final = "Name its certificates in AWS_CA_BUNDLE, or as `ca` of a stored credential."
 UNKNOWN_HOST: Final = {
     "azure": "Correct the storage account's name in the url, or the network's DNS.",
     "gs": "Correct the network's DNS.",

@@ -90,7 +90,9 @@ def _ask_bucket(url: StoreUrl, environ: Mapping[str, str], timeout_s: float) -> 
     except NoCredentials:
         raise
     except AccessDenied as error:
-        raise AccessDenied(str(error), hint=error.hint or hints.MAY_LIST.get(url.scheme, hints.MAY_LIST_S3)) from error
+        raise AccessDenied(
+            str(error), hint=vars(error).get("hint") or hints.MAY_LIST.get(url.scheme, hints.MAY_LIST_S3)
+        ) from error
 
 
 def _ask_directory(url: StoreUrl) -> None:

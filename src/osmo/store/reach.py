@@ -19,7 +19,7 @@ _STYLES = ("", "auto", "path", "virtual")
 
 def reached(url: StoreUrl, environ: Mapping[str, str], profile: Profile) -> Place:
     """`StoreError` if an endpoint, a region or a style is none. May ask the server for the last two (5 s each)."""
-    ca = environ.get("AWS_CA_BUNDLE") or environ.get("SSL_CERT_FILE", "")
+    ca = environ.get("AWS_CA_BUNDLE", "")
     if url.scheme == "azure":
         return Place(azure.endpoint_of(url, profile, environ), "", custom=False, ca=profile["ca"] or ca)
     if url.scheme == "gs" and not profile.keys:

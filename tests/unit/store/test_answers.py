@@ -19,6 +19,7 @@ from osmo.errors import (
     UnknownHost,
 )
 from osmo.store.answers import Asked, error_of, our_boto_errors, our_file_errors, plain, read
+from osmo.store.hints import NOT_TRUSTED
 
 SERVED = "Generic S3 error: Error performing {method} http://127.0.0.1:18081/bucket/a in 1.1ms - Server returned non-2xx status code: {status}: {body}\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Status {{\n        status: {number},"  # fmt: skip  # noqa: E501
 UNSENT = "Generic S3 error: Error performing PUT http://{host}/bkt/a in 263.866µs - HTTP error: error sending request\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Http(\n        HttpError {{\n            kind: {kind},\n            source: reqwest::Error {{ {why} }}"  # fmt: skip  # noqa: E501
@@ -157,7 +158,8 @@ def test_what_botocore_said(error: Exception, kind: type[StoreError], words: str
     assert str(caught.value).startswith("s3://b/k: ")
     assert str(caught.value).endswith(words)
     assert "secret" not in str(caught.value)
-    assert caught.value.hint == (error.hint if isinstance(error, StoreError) else kind.hint)
+    trusted = NOT_TRUSTED if isinstance(error, boto.SSLError) else kind.hint
+    assert caught.value.hint == (error.hint if isinstance(error, StoreError) else trusted)
 
 
 def test_the_source_of_the_credentials_is_named_when_they_are_refused() -> None:
