@@ -9,6 +9,7 @@ from osmo.spec.problem import Field, Problem
 
 WORKFLOW: Final = ("pool", "backend")
 RESOURCE: Final = ("storage", "platform", "nodesExcluded", "topology")
+_NOTHING: Final[tuple[object, ...]] = (None, False, "", "false", [], {})
 TASK: Final = (
     *("credentials", "volumeMounts", "privileged", "hostNetwork", "kpis", "cacheSize", "downloadType", "backend"),
     "resources",
@@ -36,5 +37,5 @@ def _set(document: Document) -> Iterator[Field]:
 def _of(document: Document, where: Field, names: tuple[str, ...]) -> Iterator[Field]:
     values = document.at(where)
     for name in names:
-        if isinstance(values, dict) and values.get(name) not in (None, False, "", [], {}):
+        if isinstance(values, dict) and values.get(name) not in _NOTHING:
             yield (*where, name)

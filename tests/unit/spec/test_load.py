@@ -223,7 +223,7 @@ def test_what_only_a_cluster_applies_is_said_in_one_line() -> None:
           tasks:
           - name: a
             privileged: true
-            hostNetwork: false
+            hostNetwork: "false"
           - name: b
             privileged: true
             credentials: {c: /c}
