@@ -1,5 +1,6 @@
 """Credentials that are kept on this machine, and what uses them."""
 
+import contextlib
 import json
 import stat
 from pathlib import Path
@@ -65,3 +66,55 @@ def test_a_mistake_shows_no_secret(bare: Osmo) -> None:
         wrong = bare("credential", "set", "x", *arguments)
         assert (wrong.returncode, "hunter2" in wrong.stdout + wrong.stderr) == (2, False)
         assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_a_secret_is_nowhere_but_in_files_that_nobody_else_may_read(
+    bare: Osmo, server: S3Server, bucket: Bucket
+) -> None:
+    """Planted in the environment and in the file; looked for in all that was printed, written, shown."""
+    planted = "pl4nted-s3cret"
+    bare.environ |= {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": planted}
+    (bare.directory / "secret").write_text(planted)
+    (bare.directory / "secret").chmod(0o600)
+    (bare.directory / "d").mkdir()
+    url = f"s3://{bucket.name}/x"
+    said = [
+        bare(
+            *(
+                "credential",
+                "set",
+                "lab",
+                "--payload",
+                f"endpoint=s3://{bucket.name}",
+                f"override_url={server.endpoint}",
+            ),
+            *(f"access_key_id={server.key}", "--payload-file", "access_key=secret"),
+        ),
+        bare("data", "check", url),
+        bare("data", "upload", url, "secret"),
+    ]
+    entry = {"path": str(bare.directory / "d"), "url": url, "frequency": "1s"}
+    run = bare.submit(bare.task("sleep 3", checkpoint=[entry]), "--no-check", OSMO_FINAL_TIMEOUT="2s")
+    arguments = _command_lines(bare)
+    said += [
+        bare.wait(run),
+        bare("workflow", "logs", run, "--no-follow"),
+        bare("workflow", "query", run, "-v", "--json"),
+    ]
+    said += [bare("credential", "list", "--json"), bare("settings", "--json")]
+    assert "SignatureDoesNotMatch" in said[1].stdout + said[-4].stdout
+    assert planted not in "".join(each.stdout + each.stderr for each in said)
+    assert planted.encode() not in arguments
+    found = [path for path in bare.directory.rglob("*") if path.is_file() and planted.encode() in path.read_bytes()]
+    assert found  # it is in the file of credentials, at least
+    assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    assert [path for path in found if path.suffix in (".log", ".err") or path.name == "status.json"] == []
+
+
+def _command_lines(osmo: Osmo) -> bytes:
+    """Of all processes that name its home: what `ps` shows."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append(path.read_bytes())
+    return b"".join(line for line in found if str(osmo.home.path).encode() in line)

@@ -207,3 +207,38 @@ def test_what_a_file_system_said(code: int, kind: type[StoreError], words: str) 
         raise OSError(code, os.strerror(code))
     assert type(caught.value) is kind
     assert str(caught.value) == f"file:///d/k: {words}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (served(403, "InvalidAccessKeyId"), "correct it, or the endpoint"),
+        (served(403, "SignatureDoesNotMatch"), "not the one of this access key id"),
+        (served(400, "ExpiredToken"), "get new credentials"),
+        (served(403, "RequestTimeTooSkewed"), "clock is wrong"),
+        (served(403, "AccessDenied"), "osmo data check"),
+        (served(403, "AuthenticationFailed"), "or the clock here is wrong"),
+        (served(403, "AuthorizationPermissionMismatch"), "Storage Blob Data Contributor"),
+        (served(403, "KeyBasedAuthenticationNotPermitted"), "takes no keys"),
+    ],
+)
+def test_a_refusal_names_the_credential_and_the_way_out(text: str, words: str) -> None:
+    error = error_of(read(text), "s3://b/k", source="credential 'lab' in ~/.config/osmo/config.yaml")
+    assert isinstance(error, AccessDenied)
+    assert str(error).endswith(" (credentials: credential 'lab' in ~/.config/osmo/config.yaml)")
+    assert "\n" not in str(error)
+    assert words in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (served(404, "ContainerNotFound"), "Create it"),
+        (REDIRECTED, "AWS_REGION"),
+        (unsent("Connect", "InvalidCertificate(UnknownIssuer)"), "AWS_CA_BUNDLE"),
+    ],
+)
+def test_what_is_no_refusal_has_a_way_out_too(text: str, words: str) -> None:
+    error = error_of(read(text), "s3://b/k")
+    assert words in error.hint
+    assert "\n" not in str(error)
