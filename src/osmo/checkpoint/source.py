@@ -64,6 +64,9 @@ class Source:
     def upload_command(self, endpoint: str) -> str:
         """What a person can type to bring the files to where they belong, without us. endpoint: of S3, if not AWS's."""
         root, to = self.entries[0].local, f"{self.entries[0].url}/{self.prefix}"
+        if not to.startswith(("s3://", "file://")):
+            what = root if self.tree.is_file else f"{root}/*"
+            return f"osmo data upload {quote(to.rstrip('/'))} {quote(what)}"
         if not to.startswith("file://"):
             where = f"--endpoint-url {quote(endpoint)} " if endpoint else ""
             return f"aws s3 cp {where}{'' if self.tree.is_file else '--recursive '}{quote(root)} {quote(to)}"
