@@ -20,6 +20,7 @@ class LocalBackend:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
         self._started: dict[AttemptDir, subprocess.Popen[bytes]] = {}
+        self._found: dict[AttemptDir, Process] = {}  # agents that another supervisor has started
 
     def start(self, attempts: Sequence[AttemptDir]) -> None:
         for attempt in attempts:
@@ -47,7 +48,11 @@ class LocalBackend:
         started = self._started.get(attempt)
         if started is not None:
             return started.poll() is None
+        if (known := self._found.get(attempt)) is not None and known.alive:
+            return True
         agent = _agent(attempt)
+        if agent is not None:
+            self._found[attempt] = agent
         return agent is not None and agent.alive
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -51,6 +52,7 @@ def host() -> str:
     return socket.gethostname()
 
 
+@cache
 def boot() -> str:
     """Changes with every boot; empty where the system does not say (macOS)."""
     try:

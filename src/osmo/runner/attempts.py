@@ -29,6 +29,7 @@ class _Known:
     place: AttemptDir
     number: int
     begun: bool
+    status: str
     state: State = State.SUBMITTING
     ready: bool = False
     started: str | None = None
@@ -118,7 +119,7 @@ class Attempts:
         unfinished.path.mkdir(mode=0o700)
         records.write(unfinished.task, record | {"attempt": number})
         unfinished.path.rename(place.path)
-        self._known[task] = _Known(place, number, begun=False)
+        self._known[task] = _Known(place, number, begun=False, status=str(place.status))
 
 
 def newest_attempt(run: RunDir, task: str) -> AttemptDir:
@@ -138,12 +139,13 @@ def _moved(value: Any, old: AttemptDir, new: AttemptDir) -> Any:
 
 
 def _known(place: AttemptDir) -> _Known:
-    return _Known(place, int(place.path.name), begun=place.agent.exists() or place.started.exists())
+    begun = place.agent.exists() or place.started.exists()
+    return _Known(place, int(place.path.name), begun, str(place.status))
 
 
 def _look(known: _Known) -> None:
     try:
-        stat = os.stat(known.place.status)
+        stat = os.stat(known.status)
     except FileNotFoundError:
         return
     signature = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
