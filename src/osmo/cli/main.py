@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from osmo.cli.parser import Command, build, split
+from osmo.cli.parser import build, split
+from osmo.cli.words.common import Command
 from osmo.errors import OsmoError, SpecError, UsageError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, CANCELLED = 0, 1, 2, 3, 4
