@@ -131,3 +131,18 @@ def test_a_task_that_waits_for_too_long_ends(osmo: Osmo) -> None:
         "a": ("COMPLETED", ""),
         "b": ("FAILED_QUEUE_TIMEOUT", "Task stayed in queue longer than the set limit of 0.5 seconds."),
     }
+
+
+def test_while_a_task_waits_to_be_tried_again_its_checkpoints_are_told(osmo: Osmo, tmp_path: Path) -> None:
+    keeps = [{"path": "{{output}}", "url": f"file://{tmp_path}/kept", "frequency": "1h"}]
+    script = "echo x > {{output}}/file; exit 9"
+    run = osmo.submit(osmo.task(script, checkpoint=keeps, exitActions={"RESCHEDULE": 9}), OSMO_RETRY_WAIT="1h")
+    until(lambda: osmo.query(run)["tasks"][0]["attempt"] == 1, "the second attempt")
+    until(lambda: osmo.query(run)["tasks"][0]["status"] == "WAITING", "its wait")
+    seen = osmo.query(run)
+    assert (seen["status"], seen["not_in_store"]) == ("RUNNING", {"files": 0, "size": 0})
+    assert seen["tasks"][0]["checkpoints"][0]["checkpoint"] == 1
+    assert osmo("workflow", "check", run, "--max-age", "1h").returncode == 0
+    assert osmo("workflow", "cancel", run).returncode == 0
+    assert osmo.wait(run).returncode == 4
+    assert osmo("workflow", "delete", run).returncode == 0

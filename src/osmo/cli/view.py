@@ -57,24 +57,35 @@ class TaskView:
     @property
     def streams(self) -> list[dict[str, Any]]:
         """The agent's words about each stream; before it had any, that there is nothing to say yet."""
-        if "streams" in self.status:
-            return list(self.status["streams"])
+        status = self.status if "streams" in self.status else records.read(self._saver.status) or {}
+        if "streams" in status:
+            return list(status["streams"])
         return [asdict(StreamStatus.of(entries)) for entries in self.config.streams]
 
     @property
     def config(self) -> TaskConfig:
         return TaskConfig.read(records.read(self.attempt.task))
 
+    @property
+    def _saver(self) -> AttemptDir:
+        """The attempt that knows what is saved: one that has not begun does not."""
+        if "streams" in self.status:
+            return self.attempt
+        earlier = (AttemptDir(self.attempt.path.with_name(str(number))) for number in reversed(range(self.number)))
+        known = (place for place in earlier if "streams" in (records.read(place.status) or {}))
+        return next(known, self.attempt)
+
     def unsaved(self, below: str = "/") -> Unsaved:
         """Walks the task's checkpointed paths as they are now; only those in the folder `below`."""
-        streams = enumerate(self.config.streams)
+        streams = enumerate(TaskConfig.read(records.read(self._saver.task)).streams)
         found = (self.unsaved_of(place) for place, entries in streams if Path(entries[0].root).is_relative_to(below))
         return sum(found, start=Unsaved())
 
     def unsaved_of(self, place: int) -> Unsaved:
         """The same of one stream."""
-        saved = (records.read(self.attempt.saved(place)) or {}).get("files", {})
-        files = Source(self.config.streams[place]).scan().files
+        saver = self._saver
+        saved = (records.read(saver.saved(place)) or {}).get("files", {})
+        files = Source(TaskConfig.read(records.read(saver.task)).streams[place]).scan().files
         missing = [stat for name, stat in files.items() if saved.get(name) != list(stat)]
         oldest = min((stat.mtime_ns for stat in missing), default=None)
         return Unsaved(len(missing), sum(stat.size for stat in missing), oldest)
