@@ -164,7 +164,7 @@ def test_bash_completes_commands_and_ids(osmo: Osmo) -> None:
         "source ./script; COMP_WORDS=(osmo workflow {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _shtab_osmo;"
         ' echo "${{COMPREPLY[@]}}"'
     )
-    for words, want in (("res", "resume"), ("query some", run)):
+    for words, want in (("resu", "resume"), ("query some", run)):
         shown = subprocess.run(
             ["bash", "-c", ask.format(words=words)],
             env=osmo.environ,

@@ -223,7 +223,7 @@ def test_while_a_run_writes_its_stream_is_taken_only_by_force(osmo: Osmo, tmp_pa
 
 def test_a_damaged_record_hides_no_other_and_is_never_passed_over_for_the_newest(osmo: Osmo, url: Url) -> None:
     records = sorted((url.folder / ".osmo/main.ck/log").iterdir())
-    newest = [path for path in records if json.loads(path.read_bytes())["kind"] == "checkpoint"][-1]
+    newest = [path for path in records if json.loads(path.read_bytes().splitlines()[0])["kind"] == "checkpoint"][-1]
     newest.write_bytes(b"")
     listed = osmo("checkpoint", "list", str(url), "--json")
     assert (listed.returncode, [each["checkpoint"] for each in json.loads(listed.stdout)]) == (1, [2, 1])
