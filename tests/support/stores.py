@@ -99,6 +99,10 @@ class _Asking(Wrapper):
         self._before(Request("get_range", key))
         return self.inner.get_range(key, start, length)
 
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        self._before(Request("stream", key))
+        return self.inner.stream(key, size)
+
     def head(self, key: str) -> Object:
         self._before(Request("head", key))
         return self.inner.head(key)

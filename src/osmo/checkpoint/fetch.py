@@ -4,7 +4,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from osmo.checkpoint import flushing
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.copies import Copies
 from osmo.checkpoint.manifest import FileRecord
@@ -47,6 +47,8 @@ class Stopped(RestoreError):
 class Fetcher:
     """Fetches files of one stream. Safe to use from many threads.
 
+    Small files are not flushed to the disk: whoever has fetched them all does that, see `osmo.checkpoint.flushing`.
+
     budget: of memory, for all files together. received: told of bytes that came, negative for those that come again;
     asked often. stopped: whether to end.
     """
@@ -58,7 +60,7 @@ class Fetcher:
     stopped: Callable[[], bool]
 
     def __call__(self, file: FileRecord, path: Path) -> int:
-        """All of it into `path`, checked and flushed. What is in there already is used, and stays there if the store
+        """All of it into `path`, checked. What is in there already is used, and stays there if the store
         fails. Returns how many bytes came. Raises StoreError, OSError, Lost, Stopped."""
         with self.budget.taken(min(file.size, _MEMORY)):
             return self._fetch(file, path)
@@ -109,7 +111,8 @@ class Fetcher:
             size = opened.tell()
             if hasher.hexdigest() == file.digest and size == file.size:
                 opened.flush()
-                os.fsync(opened.fileno())
+                if size > flushing.SMALL:
+                    os.fsync(opened.fileno())
                 return size - have, True
         path.unlink()
         self.received(path, -size)
@@ -117,16 +120,22 @@ class Fetcher:
 
     def _ranges(self, place: str, size: int, start: int) -> Iterator[bytes]:
         """The object's bytes from `start` on, in order, some fetched ahead."""
+        if start == 0 and 0 < size <= _RANGE:  # one request for all of it; some servers take that for no range
+            yield b"".join(self._in_order(place, size, start))
+            return
         try:
             yield from self._in_ranges(place, size, start)
         except NoRanges:  # said of the first one
-            position = 0
-            for data in self.store.stream(place, size):
-                if position + len(data) > start:
-                    yield data[max(0, start - position) :]
-                position += len(data)
-                if position > size:
-                    return
+            yield from self._in_order(place, size, start)
+
+    def _in_order(self, place: str, size: int, start: int) -> Iterator[bytes]:
+        position = 0
+        for data in self.store.stream(place, size):
+            if position + len(data) > start:
+                yield data[max(0, start - position) :]
+            position += len(data)
+            if position > size:
+                return
 
     def _in_ranges(self, place: str, size: int, start: int) -> Iterator[bytes]:
         def get(offset: int) -> bytes:
@@ -170,16 +179,6 @@ def dress(path: Path, file: FileRecord) -> None:
     """Mode and time, as the record has them. Raises OSError."""
     path.chmod(file.mode & 0o777)
     os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
-
-
-def flush(folder: Path) -> None:
-    """The names in it stay after a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from osmo.checkpoint import history, neighbours
+from osmo.checkpoint import flushing, history, neighbours
 from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.copies import Copies
-from osmo.checkpoint.fetch import Fetcher, Lost, RestoreError, Stopped, digest_of, dress, flush, matches
+from osmo.checkpoint.fetch import Fetcher, Lost, RestoreError, Stopped, digest_of, dress, matches
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.targets import Mark, Target, beneath, check_space, sweep, targets
 from osmo.checkpoint.tree import why
@@ -96,11 +96,11 @@ def bring(
 ) -> dict[str, OsmoError]:
     """Bring the files of this checkpoint into `folder`; what it holds besides stays.
 
-    Each is fetched under a temporary name, its digest checked, and flushed. When all of them are there, they get their
-    modes, times and names; so whatever fails before that leaves every file as it was. Cut short while they get their
-    names, each is as it was or as the checkpoint has it, and the next restore goes on. partial: those that are whole
-    get their names even if others fail. What matches already is not fetched; what was fetched in vain is used by the
-    next restore.
+    Each is fetched under a temporary name and its digest checked. When all of them are there, and on the disk, they get
+    their modes, times and names; so whatever fails before that leaves every file as it was. Cut short while they get
+    their names, each is as it was or as the checkpoint has it, and the next restore goes on. partial: those that are
+    whole get their names even if others fail. What matches already is not fetched; what was fetched in vain is used by
+    the next restore.
 
     Returns the files that could not be brought back, and why; after 20 no more are tried, unless `partial`. Raises
     RestoreError before anything is written if the record is not to be trusted, the disk is too small, or another
@@ -173,6 +173,8 @@ class _Bringing:
             raise Stopped("stopped")
         if self._fatal is not None:
             raise self._fatal
+        small = [item.unfinished for item, fetched in ready.items() if fetched and item.file.size <= flushing.SMALL]
+        flushing.files(small, self._folder)
         return {item: ready[item] for item in items if item in ready}
 
     def _failed(self, item: Target, error: OSError | OsmoError) -> None:
@@ -213,7 +215,7 @@ def _name(ready: dict[Target, bool], mark: Mark, folder: Path) -> None:
         if path is not None and digest_of(path) == earlier[name]:
             path.unlink()
     for place in {item.path.parent for item in ready} | {folder}:
-        flush(place)
+        flushing.folder(place)
     mark.path.unlink()
 
 

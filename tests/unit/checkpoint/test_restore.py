@@ -1,6 +1,6 @@
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def test_a_million_files_that_are_not_there_are_not_all_asked_for(store: MemoryS
     asked = Recording(store)
     _, failures = run(asked, record, tmp_path)
     assert 20 <= len(failures) < 40
-    assert len([key for method, key in asked.take() if method == "get_range"]) < 40
+    assert len([key for method, key in asked.take() if method == "stream"]) < 40
     assert everything(tmp_path) == {}
 
 
@@ -388,12 +388,33 @@ class Full(Wrapper):
     def get_range(self, key: str, start: int, length: int) -> bytes:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        return iter((self.get_range(key, 0, size),))
+
 
 def test_a_disk_that_is_full_ends_it_in_one_line(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
     grow(tmp_path, {"a": "before"})
     with pytest.raises(RestoreError, match="no space left on device"):
         run(Full(store), record, tmp_path)
+    assert named(tmp_path) == {"a": b"before"}
+
+
+@pytest.mark.parametrize("size", [3, 2 * 1024 * 1024])
+def test_no_file_gets_its_name_before_its_bytes_are_on_the_disk(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    record = checkpoint(put(store, "a", b"x" * size))
+    grow(tmp_path, {"a": "before"})
+    unfinished = targets(record, records.STREAM, tmp_path, "")[0].unfinished
+
+    def fails(descriptor: int) -> None:
+        if os.path.sameopenfile(descriptor, opened.fileno()):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fails)
+    with unfinished.open("ab") as opened, pytest.raises(RestoreError, match="input/output error"):
+        run(store, record, tmp_path)
     assert named(tmp_path) == {"a": b"before"}
 
 
@@ -467,6 +488,9 @@ class Moving(Wrapper):
             self.happens = lambda: None
         return self.inner.get_range(key, start, length)
 
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
+        return iter((self.get_range(key, 0, size),))
+
 
 def newest(store: Wrapper | MemoryStore, folder: Path, number: int | None = None) -> Outcome:
     return restore(store, records.STREAM, number, folder, Onlooker())
@@ -519,7 +543,7 @@ def test_checkpoints_that_come_faster_than_one_can_be_read_end_it(store: MemoryS
     numbers = iter(range(3, 1000))
 
     def faster(request: Request) -> None:
-        if request.method == "get_range":
+        if request.method == "stream":
             store.delete("ckpt/a")
             number = next(numbers)
             records.put(store, records.checkpoint(number, files=(put(store, "a", b"%d" % number),)))
