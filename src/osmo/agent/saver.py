@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
+from osmo.agent import priority
 from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Failed
 from osmo.checkpoint.manifest import Trigger
@@ -100,6 +101,7 @@ class Saver(threading.Thread):
         self._hurried()
 
     def run(self) -> None:
+        priority.give_way()
         while not self._stopping.is_set() and self._fenced is None:
             self._clock.wait(self._wake, self._announced())
             self._wake.clear()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from blake3 import blake3
 
+from osmo.checkpoint import pagecache
 from osmo.checkpoint.blocks import Blocks, Gathering
 from osmo.checkpoint.tree import Stat
 from osmo.errors import FileMoved, OpenForWriting
@@ -81,8 +82,11 @@ class Reader:
         self._hasher, self.torn, done = blake3(), False, 0
         self._gathered, gathering = None, Gathering() if self.gathers else None
         self._begin()
+        cold = pagecache.is_cold(self.descriptor, self.size)
         while done < self.size:
             part = self._read(done, min(part_size, self.size - done))
+            if cold:
+                pagecache.drop(self.descriptor, done, len(part))
             self._check()
             self._hash(part, done)
             if gathering is not None:
