@@ -189,7 +189,7 @@ def test_a_store_that_is_down_is_waited_for(osmo: Osmo, own_server: S3Server) ->
     run = "t-2"
     osmo.until_logged(run, "The command waits; next try in")
     assert osmo.status(run)["state"] == "INITIALIZING"
-    assert "connection refused" in osmo.status(run)["streams"][0]["error"]
+    until(lambda: "connection refused" in (osmo.status(run)["streams"][0]["error"] or ""))
     assert "the last try failed" in osmo("workflow", "query", run).stdout
     assert not osmo.logged(run, "begins at")
     own_server.start()
