@@ -91,6 +91,8 @@ class Epoch:
         known = self.base.files.table if self.base is not None else EMPTY
         found = []
         for name in sorted({*self.behind, *table.differs(known)}):
+            if table.is_plain(name):
+                continue
             file, before = table.record(name), known.record(name)
             if file is None or not is_own(file.place):
                 continue

@@ -73,7 +73,8 @@ class Pool:
                             return
                         name, stat = file
                         outcome = self._insist(name, stat, known[name].record if name in known else None)
-                        outcome = replace(outcome, fatal=self._fatal_error(outcome.result))
+                        if (fatal := self._fatal_error(outcome.result)) is not None:
+                            outcome = replace(outcome, fatal=fatal)
                     outcomes.take(outcome)
                     turns.settle(name)
             except BaseException:

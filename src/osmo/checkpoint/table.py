@@ -71,6 +71,11 @@ class Table(Mapping[str, Saved]):
         found = self._packed(name)
         return None if found is None else packed.record(name, found)
 
+    def is_plain(self, name: str) -> bool:
+        """Whether the file is there, and its content lies at its plain file's key: see `packed.is_plain`."""
+        found = self._packed(name)
+        return found is not None and packed.is_plain(found)
+
     def ending(self, suffixes: tuple[str, ...]) -> list[str]:
         """The names that end like this."""
         return [folder + base for folder, files in self._folders.items() for base in files if base.endswith(suffixes)]

@@ -66,14 +66,18 @@ class Tree:
 
     def __init__(self, root: Root | str) -> None:
         self._root = Here(root) if isinstance(root, str) else root
+        self._is_file: bool | None = None
 
     @property
     def is_file(self) -> bool:
-        """The root is one file (or was never there: then False)."""
-        try:
-            return stat.S_ISREG(self._root.stat().st_mode)
-        except (OSError, ValueError):
-            return False
+        """The root is one file (or was never there: then False). As the last scan found it, so that a cycle that sends
+        many files need not ask for each."""
+        if self._is_file is None:
+            try:
+                return stat.S_ISREG(self._root.stat().st_mode)
+            except (OSError, ValueError):
+                return False
+        return self._is_file
 
     def path(self, name: str) -> str:
         """The path, as the task sees it, of a name that `scan` gave."""
@@ -88,7 +92,8 @@ class Tree:
         try:
             found = self._root.stat()
             scan.device = found.st_dev
-            if stat.S_ISREG(found.st_mode):
+            self._is_file = stat.S_ISREG(found.st_mode)
+            if self._is_file:
                 scan.files[os.path.basename(self._root.path)] = Stat.of(found)
             elif stat.S_ISDIR(found.st_mode):
                 descriptor = self._root.open(FOLDER)
@@ -96,7 +101,7 @@ class Tree:
             else:
                 scan.problems[ROOT] = _kind(found.st_mode)
         except OSError as error:
-            scan.exists = False
+            scan.exists = self._is_file = False
             _note(scan, ROOT, error)
         return scan
 

@@ -1,8 +1,11 @@
 """Which keys can be written: each is stored byte for byte as given, or refused."""
 
+import re
+
 from osmo.errors import StoreError
 
 _LONGEST = 1024  # bytes of a whole key, S3's limit
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BEFORE_THE_PATH = {"azure": 2, "tos": 2, "swift": 3}  # account, endpoint, bucket: how many names; else 1
 
 
@@ -41,7 +44,7 @@ def _problem(key: str) -> str:
         return "it is not UTF-8"
     if size > _LONGEST:
         return f"it is longer than {_LONGEST} bytes"
-    if any(character < " " or character == "\x7f" for character in key):
+    if _CONTROL.search(key):
         return "it has a control character"
     segments = key.split("/")
     if "" in segments:
