@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from osmo.checkpoint import listing, log, table, tidy
 from osmo.checkpoint.budget import ByteBudget
-from osmo.checkpoint.encoding import decode
+from osmo.checkpoint.decoding import decode
 from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.events import Committed, Event
 from osmo.checkpoint.manifest import Checkpoint, FileRecord, Listing, Mark, Trigger, Writer

@@ -220,7 +220,7 @@ class Archive:
                 if epoch.former is not None:  # what ended well has left nothing
                     tidy.abort_uploads(self.store, self.place.stream, self.place.prefix, epoch.epoch)
             else:
-                keys = tidy.after_commit(epoch.dropped, epoch.kept, given)
+                keys = tidy.after_commit(epoch.dropped, epoch.kept, given, epoch.unread)
                 records = self._reader.keys_of(each.mark for each in epoch.dropped)
                 garbage = tidy.Garbage(tuple(records), tuple(keys))
                 self._reader.drop(records)

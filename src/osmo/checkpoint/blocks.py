@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.parts import MIB
+from osmo.checkpoint.room import fetch
 from osmo.errors import StoreError, Unavailable
 from osmo.store.base import Store
 
@@ -37,22 +38,25 @@ class Blocks:
 
     def encode(self) -> bytes:
         """A line of JSON, then the digests."""
-        head = {"format": 1, "block": BLOCK, "size": self.size, "digest": self.digest}
-        return json.dumps(head, sort_keys=True).encode() + b"\n" + b"".join(self.each)
+        return _head(self.size, self.digest) + b"".join(self.each)
 
     @classmethod
-    def decode(cls, body: bytes, size: int, digest: str) -> "Blocks | None":
+    def decode(cls, body: bytes | bytearray, size: int, digest: str) -> "Blocks | None":
         """Those of the content with this length and digest; None if these bytes are not that."""
-        line, _, rest = body.partition(b"\n")
-        try:
-            head = json.loads(line)
-        except ValueError:
+        head = _head(size, digest)
+        if not body.startswith(head) or len(body) != _length(size, digest):
             return None
-        if head != {"format": 1, "block": BLOCK, "size": size, "digest": digest}:
-            return None
-        if len(rest) != _BYTES * -(-size // BLOCK):
-            return None
-        return cls(size, digest, tuple(rest[at : at + _BYTES] for at in range(0, len(rest), _BYTES)))
+        return cls(size, digest, tuple(bytes(body[at : at + _BYTES]) for at in range(len(head), len(body), _BYTES)))
+
+
+def _head(size: int, digest: str) -> bytes:
+    facts = {"format": 1, "block": BLOCK, "size": size, "digest": digest}
+    return json.dumps(facts, sort_keys=True).encode() + b"\n"
+
+
+def _length(size: int, digest: str) -> int:
+    """Bytes of the object that a content's blocks are."""
+    return len(_head(size, digest)) + _BYTES * -(-size // BLOCK)
 
 
 class Gathering:
@@ -113,7 +117,7 @@ class Shelf:
         if not file.blocks:
             return None
         try:
-            found = Blocks.decode(store.get(file.blocks), file.size, file.digest)
+            found = Blocks.decode(fetch(store, file.blocks, _length(file.size, file.digest)), file.size, file.digest)
         except Unavailable:
             raise
         except StoreError:  # whatever it is: they are only a help

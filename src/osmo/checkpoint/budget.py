@@ -7,6 +7,7 @@ from pathlib import Path
 
 _MOST = 96 * 1024 * 1024
 _LEAST = 16 * 1024 * 1024
+_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
 
 
 class ByteBudget:
@@ -32,10 +33,15 @@ class ByteBudget:
                 self._given_back.notify_all()
 
 
-def suitable_total(memory_max: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+def suitable_total(memory_max: Path = _MEMORY_MAX) -> int:
     """96 MiB, or a tenth of what the control group may use at all, if that is less; never below 16 MiB."""
+    limit = of_the_group(memory_max)
+    return _MOST if limit is None else max(_LEAST, min(_MOST, limit // 10))
+
+
+def of_the_group(memory_max: Path = _MEMORY_MAX) -> int | None:
+    """How many bytes of memory the control group may use; None if there is none, or no limit."""
     try:
-        limit = int(memory_max.read_text())
+        return int(memory_max.read_text())
     except (OSError, ValueError):  # no control group, or `max`
-        return _MOST
-    return max(_LEAST, min(_MOST, limit // 10))
+        return None

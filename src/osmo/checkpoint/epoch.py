@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from osmo.checkpoint import log
-from osmo.checkpoint.encoding import decode, encode
+from osmo.checkpoint.decoding import decode
+from osmo.checkpoint.encoding import encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, Mark, Record, Writer
 from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.neighbours import SILENT_S, closed_well, quiet, shares, streams
+from osmo.checkpoint.room import fetch
 from osmo.checkpoint.schedule import PAUSES_S
 from osmo.checkpoint.table import EMPTY, Files, Table, Unread
 from osmo.clock import Clock
@@ -72,6 +74,7 @@ class Epoch:
         self.kept: list[Checkpoint] = []
         self.dropped: list[Checkpoint] = []
         self.behind: set[str] = set()
+        self.unread: dict[Mark, StoreError] = {}  # checkpoints of which nobody knows what they name, and why
         self.clear = True
         self.names = Names(place.stream, 0)
         self._clock = clock
@@ -130,7 +133,7 @@ class Epoch:
         slots = log.slots(store, self.place.stream)
         above = [slot for slot in slots if self._rank(slot) > mine and slot.key != open_key]
         if above:  # the first of them is a claim, and claims are never removed
-            raise Fenced(log.read(store, min(above, key=lambda slot: slot.number).key).writer)
+            raise Fenced(log.read(store, min(above, key=lambda slot: slot.number)).writer)
 
     def claim(self, store: Store) -> None:
         """Take the stream over. Raises StoreError."""
@@ -187,6 +190,7 @@ class Epoch:
             return checkpoint
         if not self.exclusive:
             raise checkpoint.files.why
+        self.unread[checkpoint.mark] = checkpoint.files.why
         return replace(checkpoint, files=Files(EMPTY), listing=None)
 
     def stays_alone(self, store: Store) -> bool:
@@ -226,7 +230,8 @@ class Epoch:
     def _theirs(self, store: Store, offer: _Offer) -> Record | None:
         """The record that lies at an offer's key; None if it is the one that was offered."""
         try:
-            body = store.get(offer.key)
+            found = store.head(offer.key)
+            body = fetch(store, offer.key, found.size)
         except NotFound as error:
             self.check(store)  # a tidy removed it: so there is a newer one
             raise StoreError(f"{offer.key} is there and is not: the store contradicts itself") from error

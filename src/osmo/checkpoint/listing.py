@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 
 from blake3 import blake3
 
-from osmo.checkpoint.encoding import decode_listing, encode_listing
+from osmo.checkpoint.decoding import decode_listing
+from osmo.checkpoint.encoding import encode_listing
 from osmo.checkpoint.manifest import Checkpoint, Listing
 from osmo.checkpoint.parts import MIB
+from osmo.checkpoint.room import Room
 from osmo.checkpoint.table import Files, Table
 from osmo.errors import StoreError
 from osmo.store.base import Store
@@ -64,23 +66,11 @@ def write(store: Store, place: str, table: Table) -> Listing:
     return Listing(place, digest.hexdigest(), size, 0, files)
 
 
-def fetch(store: Store, place: str, size: int) -> bytes:
-    """What lies there: not more than is expected. Raises StoreError, NotFound among them."""
-    if size < _PART:
-        return store.get(place)
-    found = bytearray()
-    for piece in store.stream(place, size):
-        found += piece
-        if len(found) > size:
-            break
-    return bytes(found)
-
-
-def read(body: bytes, digest: str) -> Files:
+def read(body: bytes | bytearray, digest: str, room: Room | None = None) -> Files:
     """The files of a listing. Raises StoreError if it is not the one that was written."""
     if blake3(body).hexdigest() != digest:
         raise StoreError("other bytes than the record of the checkpoint says")
-    return decode_listing(body)
+    return decode_listing(body, room)
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from osmo.checkpoint import listing
-from osmo.checkpoint.encoding import Listed, decode, unread
+from osmo.checkpoint.budget import ByteBudget, suitable_total
+from osmo.checkpoint.decoding import Listed, decode, unread
 from osmo.checkpoint.key import CONTROL, of_stream
 from osmo.checkpoint.manifest import Checkpoint, Mark, Record
+from osmo.checkpoint.parts import MIB
+from osmo.checkpoint.room import Room, fetch, for_all, for_one
 from osmo.checkpoint.table import Files, Unread
 from osmo.errors import NoRecord, NotFound, StoreError, Unavailable
 from osmo.store.base import Store
@@ -19,15 +22,17 @@ _NAME = re.compile(r"(\d{8,})(?:\.(\d{8,})\.([0-9a-f]+))?\.json")
 
 
 _ANOTHER = "`--at N` restores another checkpoint."
+_SMALL = 8 * MIB
 _TRIES = 20  # somebody removes records while others read them, but not for ever
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A record as a listing shows it. epoch: of the key, None where the number alone is the name. modified: by the
-    store's clock."""
+    store's clock. size: in the store."""
 
     key: str
+    size: int
     number: int
     epoch: int | None
     modified: datetime | None
@@ -60,19 +65,26 @@ def slots(store: Store, stream: str) -> list[Slot]:
     for each in store.list(folder(stream, "log")):
         if match := _NAME.fullmatch(each.key.rpartition("/")[2]):
             number, epoch, _ = match.groups()
-            found.append(Slot(each.key, int(number), None if epoch is None else int(epoch), each.modified))
+            found.append(Slot(each.key, each.size, int(number), None if epoch is None else int(epoch), each.modified))
     return found
 
 
 class Reader:
     """Reads a stream's log; a record that was read once is not read again, nor a listing. For one thread. at_once: how
-    many requests at a time."""
+    many requests at a time.
+
+    What is read takes half of the memory that there is, at most. The files of a checkpoint for which no room is left,
+    the newest coming first, are as those of one whose listing is lost.
+    """
 
     def __init__(self, stream: str, at_once: int = 16) -> None:
         self.stream = stream
         self._at_once = at_once
         self._known: dict[str, Record] = {}
         self._missed: set[str] = set()  # the places of listings that were not there
+        self._room = Room(for_all())
+        self._taken: dict[str, Room] = {}  # by whom, the keys of records and the places of listings
+        self._on_the_way = ByteBudget(suitable_total())
 
     def all(self, store: Store, passed_over: list[NoRecord] | None = None) -> dict[str, Record]:
         """Every record by key, oldest first. Raises StoreError, also for a format that is not known.
@@ -84,7 +96,9 @@ class Reader:
         for _ in range(_TRIES):
             listed = slots(store, self.stream)
             self._known = {slot.key: self._known[slot.key] for slot in listed if slot.key in self._known}
-            missing = [slot.key for slot in listed if slot.key not in self._known]
+            self._make_room()
+            missing = [slot for slot in listed if slot.key not in self._known]
+            missing.sort(key=lambda slot: slot.number, reverse=True)
             try:
                 found = self._each(store, missing, tolerant=passed_over is not None)
             except NotFound:  # removed since it was listed: so there are newer ones
@@ -110,21 +124,36 @@ class Reader:
         for key in keys:
             self._known.pop(key, None)
 
-    def _each(self, store: Store, keys: list[str], *, tolerant: bool) -> dict[str, Record | NoRecord]:
+    def _make_room(self) -> None:
+        """What took room, and is not known any more, gives it back."""
+        places = {each.listing.place for each in checkpoints(self._known.values()) if each.listing is not None}
+        for name in self._taken.keys() - self._known.keys() - places:
+            self._taken.pop(name).give_back()
+
+    def _takes(self, name: str) -> Room:
+        """Room for one record, or one listing, that is to be read."""
+        if name in self._taken:
+            self._taken[name].give_back()
+        self._taken[name] = Room(for_one(), self._room)
+        return self._taken[name]
+
+    def _each(self, store: Store, missing: list[Slot], *, tolerant: bool) -> dict[str, Record | NoRecord]:
         listed = self._listings(store)
 
-        def one(key: str) -> Record | NoRecord:
+        def one(slot: Slot) -> Record | NoRecord:
             try:
-                return read(store, key, listed)
+                with self._on_the_way.taken(slot.size):
+                    return read(store, slot, listed, self._takes(slot.key))
             except NoRecord as error:
                 if not tolerant:
                     raise
                 return error
 
+        keys = [slot.key for slot in missing]
         if min(len(keys), self._at_once) <= 1:
-            return {key: one(key) for key in keys}
+            return dict(zip(keys, map(one, missing), strict=True))
         with ThreadPoolExecutor(min(self._at_once, len(keys)), thread_name_prefix="log") as threads:
-            return dict(zip(keys, threads.map(one, keys), strict=True))
+            return dict(zip(keys, threads.map(one, missing), strict=True))
 
     def _listings(self, store: Store) -> Listed:
         """Reads each of them once."""
@@ -146,32 +175,36 @@ class Reader:
     def _listing(self, store: Store, place: str, digest: str, size: int) -> Files:
         """Raises NotFound where it may have been removed together with its record, since that was read."""
         what = f"{store.url}/{place}: the list of a checkpoint's files"
+        room = self._takes(place)
         try:
-            body = listing.fetch(store, place, size)
+            return listing.read(fetch(store, place, size), digest, room)
         except NotFound:
             if place not in self._missed:
                 self._missed.add(place)
                 raise
             return Unread(StoreError(f"{what} is not there any more", hint=_ANOTHER))
-        try:
-            return listing.read(body, digest)
         except StoreError as error:
+            if type(error) is not StoreError:
+                raise  # it says nothing about the object
+            room.give_back()
             return Unread(StoreError(f"{what} is damaged: {error}", hint=error.hint or _ANOTHER))
 
 
-def read(store: Store, key: str, listed: Listed = unread) -> Record:
-    """The record at a key. Raises NotFound; NoRecord if it is none; StoreError if it is of a newer format. listed:
+def read(store: Store, slot: Slot, listed: Listed = unread, room: Room | None = None) -> Record:
+    """The record of a slot. Raises NotFound; NoRecord if it is none; StoreError if it is of a newer format. listed:
     reads a listing; else the files of a checkpoint that has one are not known."""
-    body = store.get(key)
     try:
-        record = decode(body, listed)
-        if (match := _NAME.fullmatch(key.rpartition("/")[2])) and int(match[1]) != record.mark.number:
+        body = store.get(slot.key) if slot.size <= _SMALL else fetch(store, slot.key, slot.size)
+        if len(body) < slot.size:
+            raise Unavailable(f"{store.url}/{slot.key}: {len(body):,} of {slot.size:,} bytes came")
+        record = decode(body, listed, room)
+        if slot.number != record.mark.number:
             raise NoRecord(f"it says that its number is {record.mark.number}")
         return record
-    except (NotFound, Unavailable):
-        raise
     except StoreError as error:
-        raise type(error)(f"{store.url}/{key}: {error}", hint=error.hint) from error
+        if type(error) not in (StoreError, NoRecord):
+            raise
+        raise type(error)(f"{store.url}/{slot.key}: {error}", hint=error.hint) from error
 
 
 def checkpoints(records: Iterable[Record]) -> list[Checkpoint]:

@@ -101,7 +101,7 @@ def owners(store: Store, stream: str) -> dict[str, Owner]:
 def _prefix(store: Store, stream: str) -> str:
     """As its newest record says; of a stream that has none, it may be anything."""
     newest = max(log.slots(store, stream), key=lambda slot: slot.number, default=None)
-    return log.read(store, newest.key).prefix if newest is not None else ""
+    return log.read(store, newest).prefix if newest is not None else ""
 
 
 def overlap(one: str, other: str) -> bool:

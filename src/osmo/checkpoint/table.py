@@ -113,6 +113,11 @@ class Table(Mapping[str, Saved]):
             if mine is not theirs:
                 yield from (folder + base for base in theirs if base not in mine)
 
+    def own_entries(self, other: "Table") -> int:
+        """How many folders there are, and files in those that it does not share with the other."""
+        files = sum(len(files) for folder, files in self._folders.items() if files is not other.folder(folder))
+        return len(self._folders) + files
+
     def changed(self, new: Iterable[Saved], gone: Iterable[str] = ()) -> "Table":
         """The same without those that are gone, and with those that are new."""
         draft = Draft(self)

@@ -1,12 +1,12 @@
 """What no kept checkpoint needs goes. Safe for anybody at any time, without a lock."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 from osmo.checkpoint import log
-from osmo.checkpoint.manifest import Checkpoint, Close
+from osmo.checkpoint.manifest import Checkpoint, Close, Mark
 from osmo.checkpoint.names import is_own, mark_of
 from osmo.checkpoint.table import EMPTY, Table, Unread
 from osmo.errors import StoreError
@@ -50,15 +50,19 @@ def find(store: Store, reader: log.Reader, keep: int, *, spare: bool = True) -> 
     return Garbage(tuple(passed), tuple(each.key for each in gone), sum(each.size for each in gone))
 
 
-def after_commit(dropped: Iterable[Checkpoint], kept: Iterable[Checkpoint], given: Iterable[str]) -> list[str]:
-    """The objects that a writer knows of and that no kept checkpoint names. given: the names of what it sent since."""
+def after_commit(
+    dropped: Iterable[Checkpoint], kept: Iterable[Checkpoint], given: Iterable[str], unread: Container[Mark] = ()
+) -> list[str]:
+    """The objects that a writer knows of and that no kept checkpoint names. given: the names of what it sent since.
+    unread: the checkpoints of which it is not known what they name; that is nothing that was made for a later one."""
     kept = list(kept)
     found = set(given)
     for checkpoint in dropped:
         found |= _own(checkpoint, kept[-1].files.table if kept else EMPTY)
     for checkpoint in kept if found else ():
         found.difference_update(_objects(checkpoint))
-    return sorted(found)
+    last = max((each.mark for each in kept if each.mark in unread), default=None)
+    return sorted(key for key in found if last is None or ((mark := mark_of(key)) is not None and mark > last))
 
 
 def remove(store: Store, garbage: Garbage, at_once: int) -> list[StoreError]:

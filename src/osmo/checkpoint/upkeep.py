@@ -74,6 +74,8 @@ def bring_up(store: Store, epoch: Epoch) -> Brought:
     base = epoch.base
     if base is None:
         return Brought()
+    if (why := epoch.unread.get(base.mark)) is not None:
+        raise why
     there = {each.key for each in store.list(epoch.place.prefix)}
     missing = [file for file in base.files if not _is_there(store, key_of(base.folder, file.name), there)]
     epoch.behind |= {file.name for file in missing if is_own(file.place)}

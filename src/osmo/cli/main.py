@@ -36,6 +36,9 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:  # a full disk, a folder that is not ours
         _complain(f"osmo: {error}")
         return FAILED
+    except MemoryError:
+        _complain("osmo: there is not enough memory for this")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     return code

@@ -8,6 +8,7 @@ from typing import Any
 
 from osmo.checkpoint import history, log, tidy, upkeep
 from osmo.checkpoint.manifest import Checkpoint
+from osmo.checkpoint.table import Unread
 from osmo.cli.checkpoint import store_of
 from osmo.cli.main import FAILED, OK
 from osmo.cli.output import files_of, plain, print_json
@@ -98,6 +99,9 @@ def _planned(store: Store, stream: str, keep: int) -> _Plan:
     reader = log.Reader(stream)
     garbage = tidy.find(store, reader, keep, spare=False)
     made = {key: record for key, record in reader.all(store).items() if isinstance(record, Checkpoint)}
+    for checkpoint in log.kept(made.values(), keep, spare=False):
+        if isinstance(checkpoint.files, Unread):
+            raise checkpoint.files.why  # nothing is removed as long as it is not known what it needs
     kept = {record.number for key, record in made.items() if key not in garbage.records}
     dropped = {record.number for record in made.values()} - kept
     return _Plan(stream, [*made.values()][-1].prefix, len(kept), len(dropped), garbage)

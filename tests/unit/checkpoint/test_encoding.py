@@ -1,6 +1,8 @@
 import gzip
 import json
 import os
+import tracemalloc
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmo.checkpoint import encoding
-from osmo.checkpoint.encoding import decode, encode
+from osmo.checkpoint.decoding import decode
+from osmo.checkpoint.encoding import encode
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Trigger, Writer
+from osmo.checkpoint.room import Room
 from osmo.checkpoint.table import Files
-from osmo.errors import StoreError
+from osmo.errors import NoRecord, StoreError
 from support.clock import START
 from unit.checkpoint.records import checkpoint, claim
 
@@ -200,7 +203,7 @@ def with_file(*facts: object) -> bytes:
         (changed(checkpoint(1), problems=["x"]), "not a record"),
         (changed(checkpoint(1), count=1), "not a record"),
         (changed(CHECKPOINT, count=0), "not a record"),
-        (changed(CHECKPOINT, count=10**12), "more than this machine has the memory for"),
+        (changed(CHECKPOINT, count=10**12), "it says 1000000000000 files"),
         (encode(CHECKPOINT) + encode(CHECKPOINT).splitlines()[1], "not a record"),
         (changed(CHECKPOINT, listing={"place": "x"}), "not a record"),
         (with_file(), "not a record"),
@@ -227,12 +230,101 @@ def test_a_newer_format_says_what_to_do() -> None:
     assert caught.value.hint == "Use a newer version of osmo."
 
 
-def test_a_small_record_that_unpacks_to_a_very_large_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    body = gzip.compress(changed(claim(1), padding=" " * 10**6))
-    assert decode(body) == claim(1)
-    monkeypatch.setattr(encoding, "_LARGEST", 10**6)
-    with pytest.raises(StoreError, match="more than 1000000 bytes"):
+# Bombs: small, but of no end
+
+
+def packed(*pieces: tuple[bytes, int]) -> bytes:
+    """Each piece so many times, as gzip."""
+    packer = zlib.compressobj(level=1, wbits=31)
+    return b"".join(packer.compress(piece) for piece, times in pieces for _ in range(times)) + packer.flush()
+
+
+FIRST = changed(CHECKPOINT, count=10**9).splitlines()[0] + b"\n"
+LINE = encode(CHECKPOINT).splitlines()[1] + b"\n"
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (packed((b" " * MIB, 64)), "a line of more than"),
+        (packed((b'{"format":2,"kind":"', 1), (b"x" * MIB, 64)), "a line of more than"),
+        (packed((b"\n" * MIB, 64)), "not a record"),
+        (packed((FIRST, 1), (b"\n" * MIB, 64)), "not a record"),
+        (packed((FIRST, 1), (b'["', 1), (b"a" * MIB, 64)), "a line of more than"),
+        (packed((FIRST, 1), (b"[" * MIB, 64)), "a line of more than"),
+        (packed((FIRST, 1), (b"[[[[[[[[\n" * 100_000, 64)), "not a record"),
+        (packed((FIRST, 1), (b"0,\n" * 300_000, 64)), "not a record"),
+        (packed((FIRST, 1), (b"[0,0,0,0,0,0,0,0]\n" * 60_000, 64)), "a file that is"),
+        (packed((FIRST, 1), (LINE * (MIB // len(LINE)), 64)), "names others, or one twice"),
+        (FIRST + b'["a",' + b"9" * 5000 + b',0,0,"","",""]', "not a record"),
+        (FIRST + b'["a",' + b"9" * MIB + b',0,0,"","",""]', "a line of more than"),
+        (b'{"format":' + b"[" * 200_000, "not a record"),
+        (b'{"format":2,"a":' + b'{"a":' * 40_000, "not a record"),
+        (b'{"format":2,"a":' + b"9" * 200_000 + b"}", "not a record"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_of_a_record_of_no_end_little_is_read(body: bytes, message: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(NoRecord, match=message):
+            decode(body)
+        assert tracemalloc.get_traced_memory()[1] < 24 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_names_that_would_make_the_first_line_long_have_lines_of_their_own() -> None:
+    names = tuple(f"{number:0200}" for number in range(2000))
+    large = replace(CHECKPOINT, behind=names, left_out=("x",), unsent=names[:3], problems=dict.fromkeys(names, "why"))
+    body = encode(large)
+    assert len(body.splitlines()) == 1 + 2000 + 1 + 3 + 2000 + 1
+    assert max(map(len, body.splitlines())) < 1000
+    assert decode(encode(large)) == large
+    end = Close(Mark(2, 7), WRITER, "ckpt", True, START, names)
+    assert decode(encode(end)) == end
+
+
+def test_the_longest_lines_that_a_writer_makes_are_read() -> None:
+    """A name of such bytes as JSON writes with six letters; a problem of a folder far down."""
+    odd = "\udcff" * 341
+    file = replace(FILE, name=odd, place="\x01" * 1024, etag="e" * 1024, blocks="\x01" * 1024)
+    deep = "/".join(["\udcff" * 255] * 200)
+    large = replace(CHECKPOINT, files=Files.of([file]), behind=(odd,) * 1000, problems={deep: deep})
+    read = decode(encode(large))
+    assert isinstance(read, Checkpoint)
+    assert read.files == large.files
+    assert read.behind == large.behind
+    assert read.problems == {deep[:4096]: deep[:4096]}
+
+
+def test_names_that_are_not_there_are_missed() -> None:
+    body = changed(CHECKPOINT, apart=2) + b"\n"
+    with pytest.raises(NoRecord):
         decode(body)
+    with pytest.raises(NoRecord, match="more names than there are"):
+        decode(body.splitlines()[0] + b'\n["behind","a"]')
+
+
+def test_files_for_which_there_is_no_room_are_not_read() -> None:
+    """All that the first line says is there: the checkpoint can be listed."""
+    room = Room(100_000)
+    large = replace(CHECKPOINT, files=many(1000))
+    read = decode(encode(large), room=room)
+    assert isinstance(read, Checkpoint)
+    assert (len(read.files), read.files.size, read.number) == (1000, 3000, 5)
+    assert room.taken == 0
+    with pytest.raises(StoreError, match="the files of checkpoint 5: it takes more than the 100,000 bytes of memory"):
+        iter(read.files).__next__()
+    read = decode(encode(large), room=Room(10_000_000))
+    assert read == large
+
+
+def test_a_record_says_how_much_room_it_took() -> None:
+    room = Room(10_000_000)
+    decode(encode(replace(CHECKPOINT, files=many(1000))), room=room)
+    assert 300_000 < room.taken < 2_000_000
 
 
 def test_times_are_those_of_their_zone() -> None:

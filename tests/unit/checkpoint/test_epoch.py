@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from osmo.checkpoint import log
-from osmo.checkpoint.encoding import decode
+from osmo.checkpoint.decoding import decode
 from osmo.checkpoint.epoch import Epoch, Fenced, Place
 from osmo.checkpoint.manifest import Checkpoint, Claim, Close, FileRecord, Mark, Record, Writer
 from osmo.checkpoint.table import Files
@@ -253,7 +253,7 @@ def test_a_commit_that_a_later_owner_has_tidied_already_is_over(memory: MemorySt
     store = Recording(Losing(memory, 1, is_record))
 
     def tidied(request: Request) -> None:
-        if request.method == "get" and request.key.endswith("2.json"):
+        if request.method == "head" and request.key.endswith("2.json"):
             store.then = lambda _: None
             second = claimed(memory, TWO)
             second.commit(memory, next_of(second))

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,9 +6,11 @@ import pytest
 from blake3 import blake3
 
 from osmo.checkpoint import history, listing, log, tidy
-from osmo.checkpoint.encoding import decode, encode
+from osmo.checkpoint.decoding import decode
+from osmo.checkpoint.encoding import encode
 from osmo.checkpoint.manifest import Checkpoint, FileRecord, Listing
 from osmo.checkpoint.restore import Onlooker, restore
+from osmo.checkpoint.room import Room, fetch
 from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.table import EMPTY, Files, Table, Unread
 from osmo.checkpoint.tree import UNKNOWN
@@ -101,6 +103,51 @@ def test_a_listing_that_is_lost_or_another_costs_only_the_files_of_its_checkpoin
     assert tidy.find(memory, log.Reader(STREAM, 1), 1) == tidy.Garbage(), "somebody may repair it"
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"place": f".osmo/{STREAM}/log/00000003.json"},  # its own record
+        {"place": "../../outside"},
+        {"place": ""},
+        {"place": "\ud800"},
+        {"size": 2**62},
+        {"size": 0},
+        {"digest": ""},
+    ],
+    ids=str,
+)
+def test_a_record_may_say_of_its_listing_what_it_likes(memory: MemoryStore, facts: dict[str, object]) -> None:
+    put(memory, claim(1), checkpoint(2, files=FILES[:1]))
+    found = built_upon(memory, *FILES)
+    assert found.listing is not None
+    put(memory, replace(found, listing=replace(found.listing, **facts)))  # type: ignore[arg-type]
+    newest = read(memory)
+    with pytest.raises(StoreError, match="the list of a checkpoint's files"):
+        iter(newest.files).__next__()
+
+
+def test_no_more_of_a_listing_is_read_than_the_record_says(memory: MemoryStore) -> None:
+    memory.put(PLACE, bytes(10_000_000))
+    assert len(fetch(memory, PLACE, 5000)) < 10_000
+
+
+def test_what_could_not_be_kept_in_memory_is_read_once_there_is_room(memory: MemoryStore) -> None:
+    """The newest comes first. What is not there any more leaves its room to others."""
+    records = [checkpoint(number, files=[file(f"{number}/{each}", b"") for each in range(100)]) for number in (2, 3)]
+    put(memory, claim(1), *records)
+    one = Room(10**9)
+    decode(encode(records[0]), room=one)
+    reader = log.Reader(STREAM, 1)
+    reader._room = Room(int(1.5 * one.taken))
+    old, new = log.checkpoints(reader.all(memory).values())
+    assert (isinstance(old.files, Unread), isinstance(new.files, Unread)) == (True, False)
+    for number in (2, 3):
+        memory.delete(log.log_key(STREAM, records[number - 2].mark, "", exclusive=True))
+    put(memory, checkpoint(4, files=records[0].files))
+    [newest] = log.checkpoints(reader.all(memory).values())
+    assert len(newest.files.table) == 100
+
+
 def test_a_listing_of_a_newer_format_says_what_to_do(memory: MemoryStore) -> None:
     body = b'{"format":99}'
     memory.put(PLACE, body)
@@ -121,12 +168,12 @@ def test_a_listing_that_is_removed_together_with_its_record_is_not_missed(memory
     put(memory, claim(1), built_upon(memory, *FILES))
 
     class Tidied(Recording):
-        def get(self, key: str) -> bytes:
+        def stream(self, key: str, size: int) -> Iterator[bytes]:
             if key == PLACE:
                 memory.delete(f".osmo/{STREAM}/log/00000003.json")
                 memory.delete(PLACE)
                 put(memory, checkpoint(4, files=FILES[:2]))
-            return super().get(key)
+            return super().stream(key, size)
 
     assert [len(each.files.table) for each in history.checkpoints(Tidied(memory), STREAM)] == [2]
 
@@ -137,9 +184,9 @@ def test_a_large_listing_goes_in_parts(memory: MemoryStore, monkeypatch: pytest.
     found = listing.write(asked, PLACE, table(FILES))
     assert asked.take() == [("put_parts", PLACE)]
     assert found.size == len(memory.get(PLACE)) > 100
-    assert listing.read(listing.fetch(asked, PLACE, found.size), found.digest) == Files.of(FILES)
+    assert listing.read(fetch(asked, PLACE, found.size), found.digest) == Files.of(FILES)
     with pytest.raises(NotFound):
-        listing.fetch(memory, "nowhere", found.size)
+        fetch(memory, "nowhere", found.size)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_one_change_after_the_other(sending: Sending, known: FileRecord) -> None
 def test_another_host_goes_on_with_the_digests_that_are_in_the_store(sending: Sending, known: FileRecord) -> None:
     sending.shelf = Shelf()
     record = change(sending, known, OLD + b"f")
-    assert sending.asked.take() == [("get", known.blocks), ("splice", record.place), ("put", record.blocks)]
+    assert sending.asked.take() == [("stream", known.blocks), ("splice", record.place), ("put", record.blocks)]
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,11 @@ def test_another_run_goes_on_with_what_changed(tmp_path: Path, monkeypatch: pyte
     rig.stream = rig.another(writer=replace(WRITER, run="other", id="0c0d"))
     rig.grow({"a": "aabbccdd"})
     requests = rig.finish()
-    assert [method for method, key in requests if "objects" in key and method != "list"][:3] == ["get", "splice", "put"]
+    assert [method for method, key in requests if "objects" in key and method != "list"][:3] == [
+        "stream",
+        "splice",
+        "put",
+    ]
     rig.check()
 
 

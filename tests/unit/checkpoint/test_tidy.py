@@ -160,6 +160,15 @@ def test_after_a_commit_goes_what_was_dropped_or_sent_and_is_not_named(store: Me
     assert tidy.after_commit([dropped], [kept], given) == sorted((name(2), name(4, 1, 7)))
 
 
+def test_what_a_checkpoint_may_name_that_could_not_be_read_does_not_go(store: MemoryStore) -> None:
+    dropped = checkpoint(2, files=(held(store, 2),))
+    lost, newest = checkpoint(3), checkpoint(6, 2)
+    given = (name(6, 2, 1), name(7, 2, 1))
+    unread = {lost.mark}
+    assert tidy.after_commit([dropped], [lost, newest], given, unread) == sorted(given)
+    assert tidy.after_commit([dropped], [newest], given, unread) == sorted((name(2), *given))
+
+
 def test_records_go_before_objects_and_twice_is_no_harm(store: MemoryStore) -> None:
     asked = Recording(store)
     garbage = tidy.find(store, log.Reader(STREAM, 1), 1)
