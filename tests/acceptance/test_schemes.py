@@ -16,6 +16,7 @@ from support.azurite import ACCOUNT, azurite
 from support.cli import Osmo, osmo_in, until
 from support.google import google
 from support.servers import NO_METADATA, S3Server
+from support.swift import NAMESPACE, swift
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,17 @@ def _through_s3(url: str, endpoint: str, server: S3Server) -> At:
 @pytest.fixture
 def at(request: pytest.FixtureRequest, server: S3Server, tmp_path: Path) -> Iterator[At]:
     scheme = request.param
-    if scheme in ("s3", "gs", "swift", "tos"):
+    if scheme in ("s3", "gs", "tos"):
         server.make_bucket(f"scheme-{scheme}")
     if scheme == "file":
         yield At(f"file://{tmp_path}/store", {}, {})
     elif scheme in ("s3", "gs"):
         yield _through_s3(f"{scheme}://scheme-{scheme}/x", f"{scheme}://scheme-{scheme}", server)
     elif scheme == "swift":
-        profile = "swift://objects.example.com/AUTH_team"
-        yield _through_s3(f"{profile}/scheme-swift/x", profile, server)
+        profile = f"swift://objects.example.com/{NAMESPACE}"
+        (tmp_path / "swift").mkdir()
+        with swift(tmp_path / "swift", ("container",)) as running:
+            yield _through_s3(f"{profile}/container/x", profile, running)
     elif scheme == "tos":
         profile = "tos://tos-s3-cn-beijing.example.com/scheme-tos"
         yield _through_s3(f"{profile}/x", profile, server)

@@ -9,6 +9,7 @@ from osmo.clock import SystemClock
 from osmo.store import obs, splice
 from osmo.store.trust import Trust
 from support.servers import S3Server, moto_s3, rclone_s3
+from support.swift import swift as swift_s3
 
 BUCKET = "bucket"
 
@@ -22,6 +23,12 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
     with moto_s3(buckets=(BUCKET,)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with swift_s3(tmp_path_factory.mktemp("swift"), (BUCKET,)) as server:
         yield server
 
 

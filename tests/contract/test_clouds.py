@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.conftest import BUCKET
+from contract.s3 import S3Contract
 from contract.store import ODD_KEYS, StoreContract, listed
 from osmo.errors import AccessDenied, NoBucket, NoCredentials, StoreError, Unavailable
 from osmo.store.base import Store
@@ -15,6 +16,9 @@ from osmo.store.open import open_store, probe
 from support.azurite import ACCOUNT, KEY, Azurite, azurite
 from support.google import Google, google
 from support.servers import NO_METADATA, S3Server
+from support.swift import NAMESPACE
+
+HOST = "objects.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +143,36 @@ class TestGoogle(StoreContract):
         assert "gcloud auth application-default login" in caught.value.hint
 
 
-HOST = "objects.example.com"
+class TestSwift(S3Contract):
+    """The one of Debian 12, 2.30. It takes a condition for none."""
+
+    create_only = False
+    many = 1100  # two pages; it takes 7 ms for each key
+
+    @pytest.fixture
+    def server(self, swift: S3Server) -> S3Server:
+        return swift
+
+    @pytest.fixture
+    def store(self, swift: S3Server, folder: str, tmp_path: Path) -> Store:
+        kept = {"access_key_id": swift.key, "access_key": swift.secret, "override_url": swift.endpoint}
+        environ = keep(tmp_path, {f"swift://{HOST}/{NAMESPACE}": kept})
+        return open_store(f"swift://{HOST}/{NAMESPACE}/{BUCKET}/odd #1/{folder}", environ)
+
+    @pytest.mark.long  # 8 s
+    def test_all_of_many_folders_are_found(self, store: Store) -> None:
+        super().test_all_of_many_folders_are_found(store)
+
+    @pytest.mark.parametrize("wrong", [{"access_key": "hunter2"}, {"access_key_id": "team:who"}])
+    def test_wrong_credentials(self, swift: S3Server, tmp_path: Path, wrong: Mapping[str, str]) -> None:
+        """It says the same of a key that it does not know and of a secret that is another."""
+        profile = f"swift://{HOST}/{NAMESPACE}"
+        kept = {"access_key_id": swift.key, "access_key": swift.secret, "override_url": swift.endpoint}
+        environ = keep(tmp_path, {profile: kept | dict(wrong)})
+        with pytest.raises(AccessDenied, match=rf"403 SignatureDoesNotMatch \(credentials: {profile} in ") as caught:
+            probe(f"{profile}/{BUCKET}", environ)
+        assert caught.value.hint
+        assert "hunter2" not in str(caught.value) + caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from contract.conftest import BUCKET
-from contract.store import MIB, ODD_KEYS, PART, Moved, StoreContract, listed
-from osmo.errors import AccessDenied, NoBucket, NoCredentials, NotFound, StoreError, Unavailable, UnknownHost
-from osmo.store import multipart, obs
+from contract.s3 import S3Contract, path_of, write_profile
+from contract.store import MIB, PART, Moved, StoreContract, listed
+from osmo.errors import AccessDenied, NoBucket, NotFound, StoreError, Unavailable, UnknownHost
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
 from support.memory import MemoryStore
@@ -230,143 +229,13 @@ class TestFile(StoreContract):
             probe(f"file://{tmp_path}/below", {})
 
 
-class S3Contract(StoreContract):
-    """What is the same at every S3 server."""
-
-    @pytest.fixture
-    def server(self) -> S3Server:
-        raise NotImplementedError
-
-    @pytest.fixture
-    def low_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As if S3's limit of a copy in one request were a byte."""
-        monkeypatch.setattr(obs, "LARGEST_COPY", 1)
-        monkeypatch.setattr(obs, "COPY_PART", PART)
-
-    @pytest.fixture
-    def store(self, server: S3Server, folder: str) -> Store:
-        return open_store(f"s3://{BUCKET}/odd #1/{folder}/", server.environ)
-
-    def test_the_server_has_the_very_key(self, server: S3Server, store: Store) -> None:
-        prefix = store.url.removeprefix(f"s3://{BUCKET}/") + "/"
-        for key in ("ckpt#1", "100%", "a%41b", "a?b", "a b", "é", "a\\b", "[1]"):
-            store.put(key, b"")
-        found = s3_client(server).list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
-        assert {each["Key"].removeprefix(prefix) for each in found} == set(listed(store))
-
-    def test_a_failed_upload_leaves_no_parts_behind(self, server: S3Server, store: Store) -> None:
-        def moving() -> Iterator[bytes]:
-            yield bytes(PART)
-            yield bytes(PART)
-            raise Moved
-
-        with pytest.raises(Moved):
-            store.put_parts("k", moving(), part_size=PART, concurrency=2)
-        assert s3_client(server).list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
-
-    def test_at_most_one_part_more_than_the_concurrency_is_held(self, store: Store) -> None:
-        alive, most, lock = [0], [0], threading.Lock()
-
-        class Part(bytearray):
-            def __init__(self) -> None:
-                super().__init__(PART)
-                with lock:
-                    alive[0] += 1
-                    most[0] = max(most[0], alive[0])
-
-            def __del__(self) -> None:
-                with lock:
-                    alive[0] -= 1
-
-        store.put_parts("k", (Part() for _ in range(12)), part_size=PART, concurrency=2)  # type: ignore[misc]
-        assert most[0] <= 2 + 1 + 1  # and the one that is being made
-
-    @pytest.mark.parametrize("key", ["k", *(key for key in ODD_KEYS if "/" not in key)])
-    def test_what_is_too_large_for_one_request_is_copied_by_parts(
-        self, store: Store, low_limits: None, key: str
-    ) -> None:
-        body = os.urandom(2 * PART + 1) if key == "k" else os.urandom(MIB)
-        store.put(key, body)
-        store.copy(key, f"to/{key}", len(body))
-        assert store.get(f"to/{key}") == body
-
-    def test_what_is_not_there_cannot_be_copied_by_parts(self, store: Store, low_limits: None) -> None:
-        store.put("k", b"old")
-        with pytest.raises(NotFound):
-            store.copy("nothing", "k", MIB)
-        assert store.get("k") == b"old"
-
-    def test_no_upload_is_left_by_a_copy(self, server: S3Server, store: Store, low_limits: None) -> None:
-        store.put("source", bytes(MIB))
-        store.copy("source", "k", MIB)
-        assert list(store.unfinished("")) == []
-
-    def test_uploads_that_nobody_ended_are_found_and_ended(
-        self, server: S3Server, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(multipart, "_PAGE", 2)
-        path = store.url.removeprefix(f"s3://{BUCKET}/")
-        begun = {f".osmo/a b+é%41#/objects/{number}": "" for number in range(5)} | {".osmo/a b+é%41#/log": "", "x": ""}
-        for key in begun:
-            answer = s3_client(server).create_multipart_upload(Bucket=BUCKET, Key=f"{path}/{key}")
-            begun[key] = answer["UploadId"]
-        objects = list(store.unfinished(".osmo/a b+é%41#/objects/"))
-        assert {each.key: each.id for each in objects} == {key: begun[key] for key in begun if "objects" in key}
-        assert all(each.begun.utcoffset() is not None for each in objects)
-        assert {each.key for each in store.unfinished("")} == set(begun)
-        for each in [*objects, objects[0]]:
-            store.abort(each)
-        assert {each.key for each in store.unfinished("")} == {".osmo/a b+é%41#/log", "x"}
-        for each in store.unfinished(""):
-            store.abort(each)
-
-    def test_a_probe_of_a_store_that_works(self, server: S3Server) -> None:
-        probe(f"s3://{BUCKET}", server.environ)
-        probe(f"s3://{BUCKET}/not/there/yet", server.environ)
-
-    def test_a_bucket_that_does_not_exist(self, server: S3Server) -> None:
-        store = open_store("s3://nosuchbucket/x", server.environ)
-        for request in (
-            lambda: store.put("k", b""),
-            lambda: store.put_new("k", b""),
-            lambda: store.put_parts("k", iter((b"",)), part_size=PART, concurrency=1),
-            lambda: store.get("k"),
-            lambda: store.copy("a", "k", 1),
-            lambda: list(store.list("")),
-            lambda: store.folders(""),
-            store.excludes,
-            lambda: probe("s3://nosuchbucket/x", server.environ),
-        ):
-            with pytest.raises(NoBucket) as caught:
-                request()
-            assert str(caught.value).startswith("s3://nosuchbucket/x")
-            assert "404 NoSuchBucket" in str(caught.value)
-            assert "\n" not in str(caught.value)
-
-    def test_no_credentials(self, server: S3Server, tmp_path: Path) -> None:
-        environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_ENDPOINT_URL": server.endpoint}
-        for request in (
-            lambda: probe(f"s3://{BUCKET}", environ),
-            lambda: open_store(f"s3://{BUCKET}", environ).put("k", b""),
-        ):
-            with pytest.raises(NoCredentials, match=f"^s3://{BUCKET}.*{server.endpoint}: no AWS credentials found$"):
-                request()
-
-    def test_credentials_endpoint_and_region_of_a_profile(self, server: S3Server, tmp_path: Path) -> None:
-        environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_PROFILE": "work"}
-        write_profile(tmp_path, server)
-        probe(f"s3://{BUCKET}", environ)
-        open_store(f"s3://{BUCKET}", environ).put("by profile", b"")
-        open_store(f"s3://{BUCKET}", environ).delete("by profile")
-
-
 class TestMoto(S3Contract):
     @pytest.fixture
     def server(self, moto: S3Server) -> S3Server:
         return moto
 
     def test_a_foreign_key_that_is_no_path_is_named(self, server: S3Server, store: Store) -> None:
-        path = store.url.removeprefix(f"s3://{BUCKET}/")
+        path = path_of(store)
         s3_client(server).put_object(Bucket=BUCKET, Key=f"{path}/a//b", Body=b"")
         try:
             with pytest.raises(StoreError, match=r"cannot be listed.*a//b") as caught:
@@ -422,6 +291,11 @@ class TestRclone(S3Contract):
         write_profile(tmp_path, server)
         store.put("k", b"")
 
+    def test_in_a_bucket_where_nothing_was_ever_begun_nothing_is_unfinished(self, server: S3Server) -> None:
+        """The server says so with 404 NoSuchUpload."""
+        server.make_bucket("untouched")
+        assert list(open_store("s3://untouched", server.environ).unfinished("")) == []
+
     def test_a_store_that_goes_down_and_comes_back(self, tmp_path: Path) -> None:
         with rclone_s3(tmp_path / "data", buckets=("bucket",)) as server:
             store = open_store("s3://bucket/x", server.environ)
@@ -455,17 +329,6 @@ class TestRclone(S3Contract):
             assert closed == [True]
             server.start()
             assert listed(store) == {}
-
-
-def write_profile(home: Path, server: S3Server, secret: str = "") -> None:
-    (home / ".aws").mkdir(exist_ok=True)
-    (home / ".aws/config").write_text(
-        "[profile work]\nregion = us-east-1\nservices = mine\n"
-        f"[services mine]\ns3 =\n  endpoint_url = {server.endpoint}\n"
-    )
-    (home / ".aws/credentials").write_text(
-        f"[work]\naws_access_key_id = {server.key}\naws_secret_access_key = {secret or server.secret}\n"
-    )
 
 
 def environ_of(endpoint: str) -> dict[str, str]:

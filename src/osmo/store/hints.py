@@ -2,7 +2,7 @@
 
 from typing import Final
 
-_KEYS = "The secret access key is not the one of this access key id."
+_KEYS = "The secret access key is not the one of this access key id: check both."
 _CLOCK = "This machine's clock is wrong: set it."
 _RENEW = "The session token is too old: get new credentials."
 _AZURE_ROLE = "Give who asks the role Storage Blob Data Contributor for the container."

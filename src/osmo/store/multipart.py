@@ -80,11 +80,13 @@ class Multipart:
     def unfinished(self, folder: str) -> Iterator[Unfinished]:
         """What was begun beneath a folder and not ended. One request for 1,000 of them."""
         prefix = self._path + (f"{folder}/" if folder else "")
-        pages = self._clients.get(Purpose.READ).get_paginator("list_multipart_uploads")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}):
-            for each in page.get("Uploads", ()):
-                if each["Key"].startswith(prefix):  # not every server heeds the prefix
-                    yield Unfinished(each["Key"].removeprefix(self._path), each["UploadId"], each["Initiated"])
+        client = self._clients.get(Purpose.READ)
+        pages = client.get_paginator("list_multipart_uploads")
+        with suppress(client.exceptions.NoSuchUpload):  # so rclone's says that nothing was ever begun in a bucket
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}):
+                for each in page.get("Uploads", ()):
+                    if each["Key"].startswith(prefix):  # not every server heeds the prefix
+                        yield Unfinished(each["Key"].removeprefix(self._path), each["UploadId"], each["Initiated"])
 
     def abort(self, upload: Unfinished) -> None:
         """Give one up. It is no error if it has ended."""
