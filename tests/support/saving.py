@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from blake3 import blake3
 
 from osmo.agent.saver import Last, Saver
-from osmo.checkpoint import blocks
+from osmo.checkpoint import blocks, upload
 from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.events import Committed, Event, Unchanged
@@ -35,7 +35,7 @@ from support.stores import Dying
 
 STREAM = "main.data"
 NAME = "generation"  # of the file that says which generation the folder is
-_LARGE = 9 << 20  # more than one part, and here enough to be sent only where it changed
+_LARGE = 9 << 20  # here more than one request, and enough to be sent only where it changed
 _NEVER_S = 1e9
 
 
@@ -178,6 +178,7 @@ def _earlier(life: Life, notes: Path) -> Earlier | None:
 
 def main() -> None:
     blocks.LEAST = _LARGE
+    upload.WHOLE = _LARGE - 1  # type: ignore[attr-defined]
     child = 0
     for line in sys.stdin:
         if child:

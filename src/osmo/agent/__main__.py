@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from queue import SimpleQueue
 
-from osmo.agent import priority
+from osmo.agent import memory, priority
 from osmo.agent.attempt import run
 from osmo.agent.config import TaskConfig
 from osmo.agent.events import Events
@@ -28,6 +28,7 @@ def main() -> None:
     events: Events = SimpleQueue()
     _wait_for_another(where)
     priority.session_gives_way()
+    memory.give_back()
     with queued(events, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         # Only now: whoever knows our pid may send a signal, and none may be lost.
         records.write(where.agent, Process.of(os.getpid()).record())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from osmo.agent import memory
 from osmo.agent.child import KILLED
 from osmo.agent.config import Limits, streams_of
 from osmo.agent.deadline import Patience
@@ -64,6 +65,7 @@ def run(plan: Plan, environ: Mapping[str, str], log: Log, clock: Clock) -> Endin
     Raises NoSuchCommand if it cannot be started, UsageError if there is no room for what tells it where we are; then
     nothing was saved.
     """
+    memory.give_back()
     place = AttemptDir(_temporary(plan.entries))
     events: Events = SimpleQueue()
     try:

@@ -63,7 +63,7 @@ class Splicer:
         return file.blocks
 
     def _splice(self, file: Reader, new: Blocks, that: Plan, source: Object, key: str) -> str:
-        how = self.throttle.narrowed(self.window.narrowed(cut_into(that.grid, self.budget.total)))
+        how = self.throttle.narrowed(self.window.narrowed(cut_into(that.grid, new.size, self.budget.total)))
         sent = copied = 0
 
         def parts() -> Iterator[bytes | Range]:

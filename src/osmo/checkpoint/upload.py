@@ -10,7 +10,7 @@ from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.meter import Flow, Meter
 from osmo.checkpoint.names import Names, is_own
 from osmo.checkpoint.opener import Opener
-from osmo.checkpoint.parts import SMALLEST_PART, Cut, cut
+from osmo.checkpoint.parts import SMALLEST_PART, WHOLE, Cut, cut
 from osmo.checkpoint.reader import Reader
 from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.splice import Splicer
@@ -163,7 +163,7 @@ class Uploader:
         except FileMoved:  # nothing of it became visible, nor will
             self.names.release(key)
             raise
-        if file.size <= SMALLEST_PART or self._lies_at(key, etag):
+        if file.size <= WHOLE or self._lies_at(key, etag):
             return etag
         self.meter.sent(-file.size)
         return None
@@ -177,9 +177,9 @@ class Uploader:
     def _put(self, file: Reader, key: str, *, new: bool = False) -> str:
         """new: create-only, where the size allows it."""
         size = file.size
-        if size <= SMALLEST_PART:
+        if size <= WHOLE:
             with self.budget.taken(size):
-                body = b"".join(file.parts(SMALLEST_PART))
+                body = b"".join(file.parts(WHOLE))
                 begun = self.window.begun()
                 etag = self.store.put_new(key, body) if new else self.store.put(key, body)
                 self.window.arrived(len(body), begun)

@@ -199,7 +199,7 @@ def test_a_writer_that_had_nothing_to_do_for_a_day_is_not_alone_any_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who comes then takes it for dead, and writes plain files at once."""
-    monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", 4)
+    monkeypatch.setattr("osmo.checkpoint.upload.WHOLE", 4)
     z = world.writer("Z", {"a": "A0"}, A_DAY, {"new": "in parts, of Z"})
     s = world.writer("S", {"new": "in parts, of S"})
     with world.running():

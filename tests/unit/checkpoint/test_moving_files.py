@@ -250,7 +250,7 @@ def test_a_writer_that_comes_while_the_file_is_sent_ends_the_upload(rig: Rig) ->
 
 @linux
 def test_a_file_that_was_replaced_by_rename_is_read_to_its_end_and_its_successor_later(rig: Rig) -> None:
-    old, new = b"0" * (9 * 2**20), b"1" * (9 * 2**20)
+    old, new = b"0" * (17 * 2**20), b"1" * (17 * 2**20)
     rig.grow({"model": old})
 
     def replace(request: Request) -> None:

@@ -15,7 +15,7 @@ from support.schedules import at_random, crowd
 from support.simulation import Broken, World
 
 MOST = 600  # random orders until one must have broken something
-WHOLE = 8 * 1024 * 1024
+WHOLE = 16 * 1024 * 1024
 IN_PARTS = 4
 MANY_FILES = 4000  # before a record builds upon a listing
 NO_FILES = -1
@@ -105,7 +105,7 @@ def test_without_the_rule_some_order_breaks_something(
     def try_them() -> None:
         for number in range(MOST):
             rng = random.Random(f"{number} {how} {losses}")
-            monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((IN_PARTS, WHOLE)))
+            monkeypatch.setattr("osmo.checkpoint.upload.WHOLE", rng.choice((IN_PARTS, WHOLE)))
             monkeypatch.setattr("osmo.checkpoint.listing._WORTH_IT", rng.choice((NO_FILES, MANY_FILES)))
             keep, create_only = how.get("keep", 1), how.get("create_only", True)
             world = crowd(tmp_path / str(number), rng, keep, create_only=create_only)

@@ -20,7 +20,7 @@ SCHEDULES = int(os.environ.get("OSMO_SIM_SCHEDULES", "3"))
 SEED = int(os.environ.get("OSMO_SIM_SEED", "0"))
 SWITCHES = int(os.environ.get("OSMO_SIM_SWITCHES", "0"))
 
-WHOLE = 8 * 1024 * 1024
+WHOLE = 16 * 1024 * 1024
 NEVER = 64 * 1024 * 1024
 IN_PARTS = 4
 MANY_FILES = 4000
@@ -37,7 +37,7 @@ def _sizes(monkeypatch: pytest.MonkeyPatch, rng: random.Random) -> None:
     """Which files count as large, and of which of them only what changed is sent: blocks are a byte then. And how many
     files are so many that records build upon a listing."""
     monkeypatch.setattr("osmo.checkpoint.listing._WORTH_IT", rng.choice((NO_FILES, NO_FILES, 2, MANY_FILES)))
-    monkeypatch.setattr("osmo.checkpoint.upload.SMALLEST_PART", rng.choice((IN_PARTS, WHOLE)))
+    monkeypatch.setattr("osmo.checkpoint.upload.WHOLE", rng.choice((IN_PARTS, WHOLE)))
     monkeypatch.setattr("osmo.checkpoint.blocks.LEAST", rng.choice((1, 1, NEVER)))
     monkeypatch.setattr("osmo.checkpoint.blocks.BLOCK", 1)
 

@@ -26,8 +26,9 @@ def sending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sending:
     monkeypatch.setattr("osmo.checkpoint.blocks.LEAST", 16)
     for module in ("upload", "splice"):
         monkeypatch.setattr(f"osmo.checkpoint.{module}.SMALLEST_PART", 8)
+    monkeypatch.setattr("osmo.checkpoint.upload.WHOLE", 8)
     sending = Sending(tmp_path / "ckpt")
-    monkeypatch.setattr("osmo.checkpoint.upload.cut", lambda _size, budget: real(4, budget))
+    monkeypatch.setattr("osmo.checkpoint.upload.cut", lambda size, budget: real(4, size, budget))
     from osmo.checkpoint.parts import cut_into as real
 
     return sending

@@ -211,7 +211,7 @@ def test_a_single_file_of_an_odd_name_is_found_where_it_lies(tmp_path: Path) -> 
 
 def test_a_single_large_file_of_an_odd_name_is_not_sent_over_what_lies_there(tmp_path: Path) -> None:
     rig = Rig(tmp_path, path=str(tmp_path / "ckpt/a\nb"))
-    rig.grow({"a\nb": b"0" * 9 * 2**20})
+    rig.grow({"a\nb": b"0" * 17 * 2**20})
     rig.memory.put("a%0Ab", b"somebody's")
     assert [key for method, key in rig.cycle() if method == "put_parts"] == [
         ".osmo/train.a%0Ab/objects/00000002-00000001-1"
@@ -1001,7 +1001,7 @@ def test_a_commit_that_sent_nothing_says_no_begin_and_no_progress(rig: Rig) -> N
 
 
 def test_no_descriptor_stays_open(rig: Rig) -> None:
-    rig.grow({"a": "1", "d/e/f": "2", "in": Link("d"), "out": Link("/etc"), "pipe": Fifo(), "big": b"0" * 9 * 2**20})
+    rig.grow({"a": "1", "d/e/f": "2", "in": Link("d"), "out": Link("/etc"), "pipe": Fifo(), "big": b"0" * 17 * 2**20})
     before = set(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else set()
     rig.cycle()
     rig.grow({"a": "22"})

@@ -27,9 +27,8 @@ def sending(tmp_path: Path) -> Sending:
     [
         (0, ["put"]),
         (1, ["put"]),
-        (8 * MIB, ["put"]),
-        (8 * MIB + 1, ["put_parts"]),
-        (17 * MIB, ["put_parts"]),
+        (16 * MIB, ["put"]),
+        (16 * MIB + 1, ["put_parts"]),
         (5, ["put_new"]),
         (17 * MIB, ["put_parts", "head"]),
     ],
@@ -89,7 +88,7 @@ def test_a_key_that_holds_something_is_not_written_over(sending: Sending) -> Non
 
 
 def test_a_large_file_that_is_not_what_lies_at_its_key_afterwards_is_sent_elsewhere(sending: Sending) -> None:
-    body = b"0" * (9 * MIB)
+    body = b"0" * (17 * MIB)
     grow(sending.folder, {"a": body})
 
     class Overtaken(Recording):
@@ -208,11 +207,11 @@ def test_reading_a_large_file_for_its_digest_counts_as_going_on_once(
 
 
 def test_what_a_failed_upload_sent_is_not_counted(sending: Sending) -> None:
-    grow(sending.folder, {"a": b"0" * (9 * MIB)})
+    grow(sending.folder, {"a": b"0" * (17 * MIB)})
 
     class Breaking(Flaky):
         def put_parts(self, key: str, parts: object, *, part_size: int, concurrency: int) -> str:
-            assert [len(part) for part in parts] == [8 * MIB, MIB]  # type: ignore[attr-defined]
+            assert [len(part) for part in parts] == [8 * MIB, 8 * MIB, MIB]  # type: ignore[attr-defined]
             raise Unavailable("broken at Complete")
 
     with pytest.raises(Unavailable):
@@ -278,7 +277,7 @@ def test_a_store_in_trouble_gets_fewer_parts_at_once(sending: Sending) -> None:
 
     at_once: list[int] = []
     sending.throttle = Throttle(4, sending.clock)
-    grow(sending.folder, {"a": b"0" * (9 * MIB)})
+    grow(sending.folder, {"a": b"0" * (17 * MIB)})
     sending.names.alone = False
     uploader = replace(sending.uploader(Noting(sending.memory)), budget=ByteBudget(96 * MIB))
     uploader("a", sending.stat("a"), None)

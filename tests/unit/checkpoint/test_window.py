@@ -109,7 +109,7 @@ def test_without_a_deadline_all_is_in_time() -> None:
 def test_no_more_parts_at_once_than_the_line_needs(rate: float | None, want: int) -> None:
     line = Line()
     line.window.rate = rate
-    assert line.window.narrowed(Cut(8 * MIB, 6)) == Cut(8 * MIB, want)
+    assert line.window.narrowed(Cut(8 * MIB, 6, 1024 * MIB)).at_once == want
 
 
 def test_a_part_has_arrived_when_those_behind_it_were_asked_for() -> None:
