@@ -57,7 +57,7 @@ def small(osmo: Osmo, *args: str) -> "subprocess.CompletedProcess[str]":
     limited = f'ulimit -d {MEMORY // 1024}; exec osmo checkpoint "$@"'
     result = subprocess.run(
         ["sh", "-c", limited, "sh", *args],
-        env=osmo.environ | {"OSMO_FINAL_TIMEOUT": "1s"},
+        env=osmo.environ | {"OSMO_FINAL_TIMEOUT": "1s", "OSMO_RESTORE_TIMEOUT": "1s"},
         cwd=osmo.directory,
         capture_output=True,
         text=True,
@@ -110,6 +110,16 @@ def test_a_command_runs_to_its_end_beside_it(osmo: Osmo, url: str, kind: str) ->
     listed = small(osmo, "list", url, "--json")
     numbers = [one["checkpoint"] for one in json.loads(listed.stdout)]
     assert numbers[0] == (4 if kind == "the listing" else 2)
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("file", kind) for kind in SOME])
+def test_no_command_starts_from_nothing_because_of_it(osmo: Osmo, url: str, kind: str) -> None:
+    options = ("--path", "ckpt", "--name", STREAM, "--url", url, "--frequency", "1h", "--restore")
+    result = small(osmo, "run", *options, "--", "touch", "started")
+    assert result.returncode != 0
+    assert (LISTING if kind == "the listing" else RECORD) in result.stderr
+    assert not (osmo.directory / "started").exists()
+    assert not (osmo.directory / "ckpt").exists()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

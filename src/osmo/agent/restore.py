@@ -195,6 +195,8 @@ class _Wait:
         if base is None:
             one.report(NotRestored(occupied=False))
             return
+        if (why := stream.unread) is not None:
+            raise RestoreError(str(why), hint=_look_into(stream.url, base))
         one.report(Restoring(base))
         root = stream.entries[0].local
         meter = Meter(lambda event: _unless_begun(event, one.report), self._clock)

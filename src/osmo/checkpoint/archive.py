@@ -101,6 +101,11 @@ class Archive:
     def base(self) -> Checkpoint | None:
         return self.epoch.base
 
+    @property
+    def unread(self) -> StoreError | None:
+        """Why it is not known what the base names: then it counts as one without files. None if it is known."""
+        return self.epoch.unread.get(self.base.mark) if self.base is not None else None
+
     def claim(self) -> Writer | None:
         """Own the stream from now on, and learn what it holds. Returns another run that wrote there and did not say
         that it had ended. Raises StoreError, Fenced among them: it is another run's by now, or a newer attempt's."""

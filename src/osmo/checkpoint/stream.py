@@ -115,6 +115,11 @@ class Stream:
             self._report(Claimed(None if restores else self._archive.inherited, former))
         return self._archive.base
 
+    @property
+    def unread(self) -> StoreError | None:
+        """Why the files of the newest checkpoint are not known, once it was claimed. None if they are."""
+        return self._archive.unread
+
     def restored(self, stats: Mapping[str, Stat], fetched: int = 0, seconds: float = 0.0) -> None:
         """The files of the newest checkpoint are in the folder again, and look like this: the run goes on from it, and
         nothing of it is sent again. fetched: bytes that came from the store."""
