@@ -1,5 +1,6 @@
 """Every example runs as its first lines say, and leaves what they say."""
 
+import json
 import re
 import socket
 import subprocess
@@ -97,6 +98,29 @@ def test_serial(osmo: Osmo) -> None:
         assert tasks[before]["ended"] <= tasks[after]["started"]
 
 
+def test_data(osmo: Osmo, tmp_path: Path) -> None:
+    raw = tmp_path / "data/raw"
+    raw.mkdir(parents=True)
+    (raw / "a.txt").write_text("the cat and the hat\n")
+    (raw / "b.csv").write_text("the\n")
+    result = follow(osmo, "data.yaml", f"url=file://{tmp_path}/data")
+    assert result.returncode == 0, result.stderr
+    counts = json.loads((tmp_path / "data/counts/words.json").read_text())
+    assert counts == {"and": 1, "cat": 1, "hat": 1, "the": 2}
+    assert Stored(tmp_path / "data").files() == {
+        *("raw/a.txt", "raw/b.csv"),
+        *("counts/words.json", "runs/data-1/words.json", "runs/data-1/words.txt"),
+    }
+
+
+def test_combination(osmo: Osmo, tmp_path: Path) -> None:
+    result = follow(osmo, "combination.yaml", "members=3", f"url={tmp_path}/c")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "c-report/report.txt").read_text() == "the total is 21\n"
+    sums = [(tmp_path / f"c-kept/member-{number}/output/sum").read_text() for number in range(3)]
+    assert sorted(sums) == ["5\n", "7\n", "9\n"]
+
+
 def test_group(osmo: Osmo, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -168,5 +192,5 @@ def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
 
 def test_no_example_is_without_a_test() -> None:
     tested = {"hello.yaml", "two_frequencies.yaml", "templates.yaml", "digits.yaml", "serial.yaml", "group.yaml"}
-    tested |= {"exit_actions.yaml", "timeout.yaml", "retry.yaml"}
+    tested |= {"exit_actions.yaml", "timeout.yaml", "retry.yaml", "data.yaml", "combination.yaml"}
     assert {spec.name for spec in EXAMPLES.rglob("*.yaml")} == tested

@@ -2,7 +2,8 @@
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from osmo.agent import start
@@ -12,8 +13,10 @@ from osmo.agent.conclusion import Cause, with_actions
 from osmo.agent.config import TaskConfig
 from osmo.agent.deadline import Patience
 from osmo.agent.events import Events
+from osmo.agent.inputs import gather
 from osmo.agent.loop import Attempt
 from osmo.agent.output import Follower
+from osmo.agent.outputs import Outputs
 from osmo.agent.requests import Requests
 from osmo.agent.restore import NotStarted, bring_back
 from osmo.agent.status import StatusBoard
@@ -22,7 +25,7 @@ from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.manifest import Writer
 from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
-from osmo.errors import OsmoError
+from osmo.errors import OsmoError, StoreError
 from osmo.logs.write import LogWriter
 from osmo.rundir import records
 from osmo.rundir.exits import after
@@ -30,6 +33,9 @@ from osmo.rundir.identity import host
 from osmo.rundir.orders import order_for
 from osmo.rundir.paths import AttemptDir
 from osmo.states import COULD_NOT_START, PREEMPTED, RESTORE_FAILED, State
+from osmo.store.base import Store
+from osmo.store.limit import Bandwidth
+from osmo.store.open import open_store, prepare
 
 
 def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], events: Events, clock: Clock) -> State:
@@ -50,6 +56,7 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     writer = Writer(config.run, config.run_id, config.task, config.attempt, host(), secrets.token_hex(4))
     streams = Streams(config.streams, writer, config.limits, environ, log, board, events, clock, where.scratch)
     streams.prepare()
+    open_it = _opener(config, environ, clock)
     opened = streams.open(lambda place: _earlier(where, place, is_first=is_first))
     try:
         if child is None:
@@ -59,9 +66,11 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
                 log.ours(note)
             variables = start.environment(where, config, environ)
             timeout_s = config.limits.restore_timeout_s
-            refused = bring_back(opened, config.attempt, events, ordered, clock, timeout_s)
-            if refused is None and config.barrier:
-                refused = wait_for_group(where, board, log, events, ordered)
+            refused = (
+                gather(config.inputs, open_it, log, events, ordered, clock, timeout_s)
+                or bring_back(opened, config.attempt, events, ordered, clock, timeout_s)
+                or (wait_for_group(where, board, log, events, ordered) if config.barrier else None)
+            )
             if refused is not None:
                 return _not_started(refused, config, board, log)
             child = start.start(where, config, variables, clock)
@@ -84,11 +93,22 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
         Patience(config.limits.grace_s, config.limits.final_timeout_s),
         Requests(where, board, len(savers)),
         lambda ending, cause: with_actions(ending, cause, config.exit_actions, config.retries_left),
+        Outputs(config.outputs, where.task_output, config.sandbox is not None, open_it, log, clock),
     )
     state = attempt.run(Cause(status["cause"]) if status and status.get("cause") else None).state
-    if state is State.COMPLETED and config.sandbox is not None:
-        shutil.rmtree(config.sandbox.root, ignore_errors=True)  # what was to be kept is in a store, or an output
+    if state is State.COMPLETED:  # what was to be kept is in a store, or an output
+        for used in (where.root, where.task_inputs):
+            shutil.rmtree(used, ignore_errors=True)
     return state
+
+
+def _opener(config: TaskConfig, environ: Mapping[str, str], clock: Clock) -> Callable[[str], Store]:
+    """What opens the stores of the task's inputs and outputs. All that they need is loaded: later the package may be
+    another."""
+    for url in filter(None, [*(each.url for each in config.inputs), *(each.url for each in config.outputs)]):
+        with suppress(StoreError):  # it will be said when it is asked
+            prepare(url, environ)
+    return partial(open_store, environ=environ, bandwidth=Bandwidth(config.limits.max_bandwidth, clock))
 
 
 def _set_aside(where: AttemptDir, attempt: int) -> None:
@@ -109,7 +129,7 @@ def _not_started(why: NotStarted, config: TaskConfig, board: StatusBoard, log: L
     if why.by is not None:
         message = f"preempted ({why.by.name}) {why.message}"
         return _over(config, board, State.FAILED_PREEMPTED, PREEMPTED, message)
-    log.ours(why.message)
+    log.ours(why.message[0].upper() + why.message[1:])
     return _over(config, board, State.FAILED, RESTORE_FAILED, why.message)
 
 

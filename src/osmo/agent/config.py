@@ -45,6 +45,26 @@ class Limits:
     max_bandwidth: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What has to be in `folder` before the command starts: what lies at `url`, else links to what is in the folder
+    `source`. regex: of what names; empty: all. number: of the task's inputs."""
+
+    number: int
+    folder: str
+    url: str = ""
+    source: str = ""
+    regex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """Where the task's output goes when the command has ended. regex: of what names; empty: all."""
+
+    url: str
+    regex: str = ""
+
+
 def streams_of(entries: Iterable[CheckpointEntry]) -> tuple[tuple[CheckpointEntry, ...], ...]:
     """The entries, those of the same path and url together: they share one stream and one writer."""
     streams: dict[tuple[str, str], list[CheckpointEntry]] = {}
@@ -58,6 +78,7 @@ class TaskConfig:
     """One attempt of one task. `command` is empty for a task that only checkpoints. `notes` go into the log first.
 
     max_retries: how many attempts there may be after the first. barrier: whether it begins together with its group.
+    inputs: those that something has to be done for.
     """
 
     run_id: str
@@ -75,6 +96,8 @@ class TaskConfig:
     exit_actions: tuple[ExitAction, ...] = ()
     max_retries: int = 0
     barrier: bool = False
+    inputs: tuple[InputSpec, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
 
     @property
     def retries_left(self) -> int:
@@ -103,6 +126,8 @@ class TaskConfig:
                 "notes": tuple(values["notes"]),
                 "sandbox": _sandbox(values.get("sandbox")),
                 "exit_actions": tuple(ExitAction(**each) for each in values.get("exit_actions", ())),
+                "inputs": tuple(InputSpec(**each) for each in values.get("inputs", ())),
+                "outputs": tuple(OutputSpec(**each) for each in values.get("outputs", ())),
             }
         )
 

@@ -9,6 +9,7 @@ from osmo.agent.child import KILLED
 from osmo.agent.conclusion import Cause, Conclusion, by_hand, conclude, outcome, taken_over
 from osmo.agent.deadline import Deadline, Patience
 from osmo.agent.events import Durable, Event, Events, ForCommand
+from osmo.agent.outputs import Outputs
 from osmo.agent.requests import BY_SIGNAL, Answered, Requests
 from osmo.agent.saver import Last, Saver
 from osmo.agent.spot import Notice
@@ -27,6 +28,7 @@ _NOTICE_MARGIN_S = 5.0
 _TOLD_WITHIN_S = 1.0
 _WRITE_EVERY_S = 1.0
 _TERMINATED = 128 + signal.SIGTERM
+_LEAVES_OUTPUT = (State.COMPLETED, State.FAILED)  # not if somebody ended it, nor if it begins anew
 _RESTARTED = "the machine was restarted"
 
 
@@ -58,7 +60,8 @@ class Attempt:
     """Follows a command to its end and sees to its last checkpoints.
 
     finish_output: called when the command has ended; what it printed is in the log when this returns. ordered: whether
-    somebody wants the end. judge: what exit actions make of an end. The savers run already.
+    somebody wants the end. judge: what exit actions make of an end. outputs: where the task's output
+    goes. The savers run already.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Attempt:
         patience: Patience,
         requests: Requests,
         judge: Callable[[Conclusion, Cause], Conclusion] = _as_it_is,
+        outputs: Outputs | None = None,
     ) -> None:
         self._child = child
         self._savers = savers
@@ -84,6 +88,7 @@ class Attempt:
         self._events = events
         self._ordered = ordered
         self._judge = judge
+        self._outputs = outputs
         self._order: Order | None = None
         self._patience = patience
         self._requests = requests
@@ -114,6 +119,10 @@ class Attempt:
         for stream in self._board.seen_nothing():
             self._log.ours(f"Nothing was ever checkpointed: {stream.why_nothing}")
         ending = self._judge(conclude(cause, code, lost, why, self._order), cause)
+        if self._outputs and ending.state in _LEAVES_OUTPUT:
+            cause, undelivered = self._deliver(self._outputs, cause)
+            lost = "; ".join(filter(None, (lost, undelivered)))
+            ending = self._judge(conclude(cause, code, lost, why, self._order), cause)
         if ending.message:
             self._log.ours(ending.message[0].upper() + ending.message[1:])
         if self._log.dropped:
@@ -264,6 +273,23 @@ class Attempt:
             if now - quiet_since > self._patience.final_timeout_s or (self._deadline and now > self._deadline.end):
                 break
         return open_places
+
+    def _deliver(self, outputs: Outputs, cause: Cause) -> tuple[Cause, str]:
+        """The task's output to its urls. Why the attempt ends by now, and what did not get there, and how it can."""
+        errand = outputs.send()
+        while not errand.over.is_set():
+            event = self._next_event()
+            if cause is Cause.ITSELF and (order := self._ordered()) is not None:
+                errand.stop.set()
+                return self._obey(order), outputs.by_hand("the upload was ended")
+            if isinstance(event, signal.Signals | Notice | ForCommand):
+                self._hurried_by(event)
+            now = self._clock.monotonic()
+            waited = now - errand.moved_at > self._patience.final_timeout_s
+            if waited or self._at_once or (self._deadline and now > self._deadline.end):
+                errand.stop.set()
+                return cause, outputs.by_hand(errand.trouble or "there was no time")
+        return cause, outputs.by_hand(errand.why) if errand.why else ""
 
     def _let_them_close(self) -> None:
         """What ends well should say so in the store, but nobody waits long for that."""

@@ -18,6 +18,7 @@ from osmo.store.base import Object, Store
 from osmo.store.limit import Bandwidth, rate
 from osmo.store.open import open_store
 from osmo.transfer.download import download
+from osmo.transfer.find import find
 from osmo.transfer.names import Takes, is_own, matcher, wanted
 from osmo.transfer.run import Done, Report, each
 from osmo.transfer.upload import AT_ONCE, upload
@@ -110,22 +111,7 @@ def _confirm(url: str, found: Sequence[Object]) -> None:
 
 
 def _found(url: str, takes: Takes, *, own: bool = False) -> tuple[Store, list[Object]]:
-    """What lies beneath a url. A url that is one object itself is a store of its folder, and that object."""
-    store = open_store(url, environment())
-    found = wanted(store.list(""), takes, own=own)
-    parent, _, name = url.rpartition("/")
-    if found or parent.endswith(("/", ":")) or "://" not in parent:
-        return store, found
-    try:
-        above = open_store(urls.checked(parent), environment())
-    except ValueError:
-        return store, found
-    from osmo.errors import NotFound
-
-    try:
-        return above, [above.head(name)] if takes(name) else []
-    except NotFound:
-        return store, []
+    return find(url, lambda each: open_store(each, environment()), takes, own=own)
 
 
 def _level(store: Store, *, own: bool) -> list[tuple[str, Object | None]]:

@@ -121,6 +121,7 @@ def _moved(record: records.Record, old: RunDir, new: RunDir, plan: Plan) -> reco
     def here(text: str) -> str:
         for task in plan.tasks:
             text = text.replace(str(old.task_output(task)), str(new.task_output(task)))
+            text = text.replace(f"{old.task_inputs(task)}/", f"{new.task_inputs(task)}/")
             text = text.replace(f"{old.attempt(task, 0).path}/", f"{new.attempt(task, 0).path}/")
         return text
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from osmo.agent.config import FileSpec, Limits, TaskConfig
 from osmo.agent.sandbox import Sandbox
-from osmo.cli import launch, runtime, watch
+from osmo.cli import inputs, launch, runtime, watch
 from osmo.cli.before import ask_stores, limits, warn
-from osmo.cli.not_yet import refuse_what_does_not_run_yet
 from osmo.cli.output import print_json, print_text
 from osmo.cli.planning import exit_actions, planned
 from osmo.cli.settings import Settings, environment, load
@@ -34,7 +33,7 @@ from osmo.spec.given import given
 from osmo.spec.load import Checked, check
 from osmo.spec.place import Place
 from osmo.spec.prepared import prepare
-from osmo.spec.rules import SANDBOX_INPUT, SANDBOX_OUTPUT
+from osmo.spec.rules import SANDBOX_OUTPUT
 from osmo.spec.task import Task
 from osmo.spec.tokens import resolve, values
 
@@ -80,14 +79,15 @@ def submit(args: argparse.Namespace) -> int:
     warn(*checked.warnings)
     if args.dry_run:
         return 0
-    refuse_what_does_not_run_yet(Path(args.file), checked.workflow)
     runtime.refuse_what_cannot_run(checked.workflow.tasks, where)
     home.prepare()
+    warn(*inputs.of_earlier_runs(checked.workflow, home))
     groups = planned(checked.workflow, where.environ, settings)
     plan = _Plan(home, where, checked, limits(settings), groups, settings.count("max_retries"))
     warn(*plan.refuse_what_others_write())
     if not args.no_check:
         urls = {entry.url for task in plan.example.values() for entry in place.entries(task, where)}
+        urls.update(url for task in plan.example.values() for url in inputs.asked(task))
         ask_stores(urls, where.environ, "the workflow", restores=plan.restores)
     with one_at_a_time(home):
         plan.refuse_what_others_write()
@@ -132,8 +132,9 @@ class _Plan:
 
     @property
     def restores(self) -> bool:
-        """Whether some task is to begin with its checkpoint."""
-        return any(entry.restore is True for task in self._tasks for entry in task.checkpoint)
+        """Whether some task is to begin with what a store has."""
+        restored = any(entry.restore is True for task in self._tasks for entry in task.checkpoint)
+        return restored or any(source.url for task in self._tasks for source in task.inputs)
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
@@ -233,6 +234,8 @@ class _Plan:
             exit_actions=exit_actions(task),
             max_retries=self.max_retries,
             barrier=self._has_barrier(task.name),
+            inputs=inputs.to_gather(task, run, self.home),
+            outputs=inputs.to_send(task),
         )
         records.write(attempt.task, config.record())
         for file in place.files(task, self.where):
@@ -252,10 +255,7 @@ class _Plan:
 
     def _inputs(self, task: Task, run: RunDir) -> tuple[tuple[str, str], ...]:
         """Of each input of a task, where a sandbox sees it, and where it is."""
-        return tuple(
-            (f"{SANDBOX_INPUT}/{number}", str(run.task_output(source.source or "")))
-            for number, source in enumerate(task.inputs)
-        )
+        return inputs.folders(task, run, self.home)
 
     def _is_private(self, task: Task, path: str) -> bool:
         return self.where.is_private(path, has_image=task.image is not None)

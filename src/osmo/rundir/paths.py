@@ -84,6 +84,11 @@ class AttemptDir:
         return self.path.parent / "output"
 
     @property
+    def task_inputs(self) -> Path:
+        """What was made or fetched for the task to read: the same in all of its attempts."""
+        return self.path.parent / "input"
+
+    @property
     def left_output(self) -> Path:
         """What was in `task_output` when a later attempt began."""
         return self.path / "data"
@@ -178,6 +183,10 @@ class RunDir:
     def task_output(self, task: str) -> Path:
         """The folder that the task's `{{output}}` stands for."""
         return self.path / "tasks" / task / "output"
+
+    def task_inputs(self, task: str) -> Path:
+        """What is made or fetched for the task to read, input N in the folder N: the same in all attempts."""
+        return self.path / "tasks" / task / "input"
 
     def attempts(self, task: str) -> list[AttemptDir]:
         """All attempts of `task`, oldest first."""

@@ -20,11 +20,13 @@ _NO_USE_GOING_ON = (AccessDenied, NoBucket, UnknownHost)
 
 @dataclass
 class Report:
-    """done, skipped: names, sorted. failed: name and why, one line. size: bytes of what was done."""
+    """done, skipped: names, sorted. failed: name and why, one line. unanswered: of those that failed, how many only for
+    want of an answer. size: bytes of what was done."""
 
     done: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    unanswered: int = 0
     size: int = 0
 
 
@@ -82,6 +84,7 @@ def _take(report: Report, name: str, future: Future[Done]) -> None:
         raise
     except (StoreError, FileMoved) as error:
         report.failed.append((name, str(error)))
+        report.unanswered += isinstance(error, Unavailable)
     except OSError as error:
         report.failed.append((name, f"{name}: {error.strerror or error}"))
     else:

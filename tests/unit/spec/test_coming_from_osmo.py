@@ -15,7 +15,7 @@ ROWS = {
     for fields, here, text in re.findall(r"^\| (.+?) \| (.*?) \|(.*?)\|$", PAGE, re.MULTILINE)
     for field in re.findall(r"`([^`]+)`", fields)
 }
-HERE = ("same", "better", "not here", "not yet")
+HERE = ("same", "better", "not here")
 OBJECTS = {
     "spec": "",
     "workflow": "workflow.",
@@ -50,15 +50,6 @@ def test_no_cell_is_empty() -> None:
         assert field
         assert here in (*HERE, "here")
         assert text, field
-
-
-def test_what_is_not_there_yet_is_what_submit_refuses() -> None:
-    """Whoever builds it takes it from the page, too."""
-    not_yet = {field for field in FIELDS if ROWS[field][0] == "not yet"}
-    refused = (TOP / "src/osmo/cli/not_yet.py").exists()
-    assert not_yet == (
-        {"tasks[].outputs", "outputs[].url", "outputs[].regex", "inputs[].url", "inputs[].regex"} if refused else set()
-    )
 
 
 @pytest.mark.parametrize(
