@@ -12,7 +12,8 @@ import pytest
 
 from osmo.checkpoint import sidecars, sqlite
 from osmo.checkpoint.sqlite import Mode
-from osmo.checkpoint.tree import Scan, Tree
+from osmo.checkpoint.tree import Tree
+from osmo.checkpoint.walk import Scan, walk
 from osmo.errors import FileMoved
 from support.other import Other, other
 from support.trees import grow
@@ -50,7 +51,7 @@ class Database:
 
     def scan(self) -> Scan:
         tree = Tree(str(self.folder))
-        scan = tree.scan()
+        scan = walk(tree)
         sidecars.fold(tree, scan)
         return scan
 
@@ -266,7 +267,7 @@ def test_a_commit_is_seen_although_the_database_itself_has_a_time_to_come(databa
 
 def test_a_single_file_that_is_a_database_is_looked_at_with_its_wal(database: Database) -> None:
     def scan() -> Scan:
-        found = tree.scan()
+        found = walk(tree)
         sidecars.fold(tree, found)
         return found
 
@@ -285,7 +286,7 @@ def test_a_single_file_that_is_a_database_is_looked_at_with_its_wal(database: Da
 def test_files_that_are_only_named_like_sqlite_s_are_files(tmp_path: Path) -> None:
     grow(tmp_path / "t", {"model": "x", "model-wal": "y", "model-shm": "z", "other-wal": "v", "a-journal": "w"})
     tree = Tree(str(tmp_path / "t"))
-    scan = tree.scan()
+    scan = walk(tree)
     sidecars.fold(tree, scan)
     assert set(scan.files) == {"model", "model-wal", "model-shm", "other-wal", "a-journal"}
     assert not scan.databases

@@ -9,7 +9,6 @@ from osmo.checkpoint.inventory import Inventory
 from osmo.checkpoint.key import escaped, key_of
 from osmo.checkpoint.manifest import Checkpoint, Claim, Listing, Mark, Record, Writer
 from osmo.checkpoint.mirror import Mirror, Resend
-from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.table import Files, Table
 from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
@@ -167,7 +166,7 @@ class Archive:
         names.alone = names.alone and self.epoch.stays_alone(self.store)
         if names.alone and not self._listed:
             names.take(self.etags(prefix, is_file=is_file))
-            names.take(key_of(each.folder, file.name) for each in self.epoch.kept for file in each.files)
+            names.take(key_of(each.folder, name) for each in self.epoch.kept for name in each.files.table.names())
             self._listed = True
 
     def next(self, table: Table, *, urgent: bool) -> Next:
@@ -261,5 +260,4 @@ class Archive:
 
 def _saved(base: Checkpoint, stats: Mapping[str, Stat]) -> Table:
     """Its files, and how those of them look here of which that is known."""
-    table = base.files.table
-    return table.changed(Saved(stat, file) for name, stat in stats.items() if (file := table.record(name)) is not None)
+    return base.files.table.looking(stats)

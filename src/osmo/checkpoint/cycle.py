@@ -13,7 +13,8 @@ from osmo.checkpoint.manifest import Checkpoint, Trigger
 from osmo.checkpoint.meter import Meter
 from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.table import Table
-from osmo.checkpoint.tree import ROOT, Scan, Stat, hindered, vanished, why
+from osmo.checkpoint.tree import ROOT, Stat, hindered, vanished, why
+from osmo.checkpoint.walk import Scan
 from osmo.checkpoint.window import OutOfTime
 from osmo.errors import FileMoved, OpenForWriting, StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
@@ -23,10 +24,11 @@ from osmo.spec.checkpoint import CheckpointEntry
 class Cycle:
     """What one cycle knows: why it runs, what it found, what became of it.
 
-    entries: whose files it looks at more closely: those are `due`. hold: how long its commit may be held. moving: those
-    that are being written. open: those of them that look at rest. unsettled: those that are read as live files. unsent:
-    those that there was no time for. out_of_time: whether its deadline has passed. failed: why it is not the last one
-    yet, although everything else is done. at_rest: who asked for it says that nobody writes just now.
+    entries: whose files it looks at more closely: `takes` says which those are, None: all. hold: how long its
+    commit may be held. moving: those that are being written. open: those of them that look at rest. unsettled:
+    those that are read as live files. unsent: those that there was no time for. out_of_time: whether its deadline
+    has passed. failed: why it is not the last one yet, although everything else is done. at_rest: who asked for it
+    says that nobody writes just now.
     """
 
     entries: tuple[CheckpointEntry, ...]
@@ -38,7 +40,7 @@ class Cycle:
     hold: Hold
     exit_code: int | None = None
     scan: Scan = field(default_factory=Scan)
-    due: Mapping[str, Stat] = field(default_factory=dict)
+    takes: Callable[[str], bool] | None = None
     problems: dict[str, str] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
@@ -60,6 +62,15 @@ class Cycle:
     def hurried(self) -> bool:
         """Nothing more is to be begun."""
         return self.makes_way or self.out_of_time()
+
+    def changed(self, in_store: Table) -> Mapping[str, Stat]:
+        """The files that are due, and not in the store as they are now; if nobody writes any more, also those of which
+        only their bytes tell that."""
+        found: Mapping[str, Stat] = self.scan.files.unlike(in_store)
+        if in_store.unsure and (self.last or self.at_rest):
+            found = {**found, **diff.unsure(self.scan.files, in_store)}
+        takes = self.takes
+        return found if takes is None else {name: stat for name, stat in found.items() if takes(name)}
 
     def hindrance(self, path: str) -> StoreError | None:
         """Why the folder at `path` could not be looked at as the last checkpoint needs it."""
@@ -88,9 +99,12 @@ class Cycle:
         """What the next checkpoint holds: what is in the store, without what is gone, moving files as they were."""
         gone = diff.gone(self.scan.files, in_store, self.problems) if self.scan.exists else set()
         old = self.moving | self.unsent
-        flagged = (name for name in in_store.deferred ^ old if name in in_store and name in self.due)
+        flagged = (name for name in in_store.deferred ^ old if name in in_store and self._is_due(name))
         new = [in_store[name].deferred(name in old) for name in flagged if name not in gone]
         return in_store.changed(new, gone) if new or gone else in_store
+
+    def _is_due(self, name: str) -> bool:
+        return name in self.scan.files and (self.takes is None or self.takes(name))
 
     def checkpoint(self, that: Next, path: str, folder: str, now: datetime) -> Checkpoint:
         """The record of what the cycle found."""

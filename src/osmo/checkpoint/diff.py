@@ -1,11 +1,11 @@
 """What a walk of the folder means, given what is in the store already."""
 
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import translate
 
+from osmo.checkpoint.found import Found
 from osmo.checkpoint.manifest import FileRecord
-from osmo.checkpoint.packed import looks
 from osmo.checkpoint.table import Table
 from osmo.checkpoint.tree import ROOT, Stat
 
@@ -19,11 +19,6 @@ _END_MARKERS = (
     "commit_success.txt",
 )
 _END_MARKER = re.compile("|".join(map(translate, _END_MARKERS)))
-
-
-def changed(now: Mapping[str, Stat], saved: Table) -> dict[str, Stat]:
-    """The files that are not in the store as they are now."""
-    return {name: stat for name, stat in now.items() if not saved.looks(name, looks(*stat))}
 
 
 def unsure(now: Mapping[str, Stat], saved: Table) -> dict[str, Stat]:
@@ -40,9 +35,9 @@ def by_size(records: Iterable[FileRecord], stats: Iterable[Stat]) -> dict[int, l
     return found
 
 
-def gone(now: Container[str], saved: Table, problems: Collection[str]) -> set[str]:
+def gone(now: Found, saved: Table, problems: Collection[str]) -> set[str]:
     """The files that are in the store and not in the folder any more. What lies behind a problem was not looked for."""
-    return {name for name in saved if name not in now and not _behind(name, problems)}
+    return {name for name in now.lacks(saved) if not _behind(name, problems)}
 
 
 def is_end_marker(name: str) -> bool:

@@ -92,16 +92,13 @@ class Epoch:
     def will_be_behind(self, table: Table) -> tuple[str, ...]:
         """The names among these files whose plain file will be older, once they are the base."""
         known = self.base.files.table if self.base is not None else EMPTY
-        found = []
-        for name in sorted({*self.behind, *table.differs(known)}):
-            if table.is_plain(name):
-                continue
-            file, before = table.record(name), known.record(name)
-            if file is None or not is_own(file.place):
-                continue
-            if name in self.behind or before is None or before.place != file.place:
-                found.append(name)
-        return tuple(found)
+        found = {name for name in self.behind if is_own(_place(table, name))}
+        for name in table.differs(known):
+            if not table.is_plain(name):  # as almost all are, of a million in the first
+                place = _place(table, name)
+                if is_own(place) and place != _place(known, name):
+                    found.add(name)
+        return tuple(sorted(found))
 
     def commit(self, store: Store, checkpoint: Checkpoint) -> None:
         """Write the record; it is the base once this returns. checkpoint: of `next_mark`.
@@ -250,3 +247,9 @@ class Epoch:
 
     def _rank(self, slot: log.Slot) -> int:
         return slot.number if self.exclusive else slot.epoch or 0
+
+
+def _place(table: Table, name: str) -> str:
+    """Where the file's bytes are, empty if there is none of that name."""
+    record = table.record(name)
+    return "" if record is None else record.place

@@ -16,13 +16,15 @@ class Gate:
 
     def __init__(self, settle_s: float) -> None:
         self.settle_s = settle_s
-        self._seen: dict[str, tuple[Stat, float]] = {}
+        self._looks: Mapping[str, Stat] = {}
+        self._since: dict[str, float] = {}
 
     def look(self, changed: Mapping[str, Stat], now: float) -> set[str]:
-        """The names among `changed` that are at rest. Others than these are forgotten."""
-        seen = {}
-        for name, stat in changed.items():
-            before = self._seen.get(name)
-            seen[name] = before if before is not None and before[0] == stat else (stat, now)
-        self._seen = seen
-        return {name for name, (_, since) in seen.items() if now - since >= self.settle_s}
+        """The names among `changed` that are at rest. Others than these are forgotten.
+
+        changed: is kept, and has to stay as it is: there may be a million of them.
+        """
+        looks, before = self._looks, self._since
+        since = {name: before[name] if looks.get(name) == stat else now for name, stat in changed.items()}
+        self._looks, self._since = changed, since
+        return {name for name, when in since.items() if now - when >= self.settle_s}

@@ -1,9 +1,9 @@
 """What one stream has in the store, as far as this process knows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from osmo.checkpoint.saved import Saved
-from osmo.checkpoint.table import EMPTY, Table
+from osmo.checkpoint.table import EMPTY, Draft, Table
 
 
 class Inventory:
@@ -15,9 +15,14 @@ class Inventory:
     def __init__(self) -> None:
         self.committed = self.all = EMPTY
 
-    def sent(self, files: Iterable[Saved]) -> None:
-        """These are in the store, and in no commit yet."""
-        self.all = self.all.changed(files)
+    @contextmanager
+    def sending(self) -> Iterator[Draft]:
+        """What is put into the draft is in the store, and in no commit yet. It is so also after an error."""
+        draft = Draft(self.all)
+        try:
+            yield draft
+        finally:
+            self.all = draft.table()
 
     def forget(self, names: set[str]) -> None:
         """What lies at these files' keys is not what we put there, or nobody knows."""

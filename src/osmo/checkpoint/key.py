@@ -1,6 +1,6 @@
 """The key of a file: its name, but for the bytes that stores refuse. Nothing ever decodes a key."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Container, Iterable
 
 from blake3 import blake3
 
@@ -44,16 +44,17 @@ def too_long(prefix: str, names: Iterable[str], room: int) -> dict[str, str]:
     return {name: why for name in names if (why := _too_long(key_of(prefix, name), room))}
 
 
-def doubles(names: Collection[str]) -> dict[str, str]:
+def doubles(names: Iterable[str], among: Container[str]) -> dict[str, str]:
     """The names whose key belongs to another name, and that name: of `a%0A` and `a<newline>` one can be stored.
 
-    A name that is its own key has the first right to it, then the first in order.
+    among: all names; those of them that are not printable are among `names`. A name that is its own key has the first
+    right to it, then the first in order.
     """
     owners: dict[str, str] = {}
     lost = {}
     for name in sorted(name for name in names if not name.isprintable()):
         key = escaped(name)
-        owner = key if key in names else owners.setdefault(key, name)
+        owner = key if key in among else owners.setdefault(key, name)
         if owner != name:
             lost[name] = owner
     return lost

@@ -41,15 +41,23 @@ class Lookout:
         """
         found = {name: stat for name, stat in changed.items() if name not in databases}
         resting = self._gate.look(found, self._clock.monotonic())
-        restless = found.keys() - resting
-        if not all(map(self._is_live, restless)):
+        if not all(name in resting or self._is_live(name) for name in found):
             self._clock.wait(stop, self._gate.settle_s)
-            found = {name: stat for name, stat in found.items() if name in resting} | self._looks(restless)
+            found = self._again(found, resting)
             resting = self._gate.look(found, self._clock.monotonic())
-        unsettled = {name for name in found.keys() - resting if self._is_live(name)}
-        moving = found.keys() - resting - unsettled
+        restless = [name for name in found if name not in resting]
+        unsettled = {name for name in restless if self._is_live(name)}
+        moving = {name for name in restless if name not in unsettled}
         files = {name: found.get(name, stat) for name, stat in changed.items() if name not in moving}
         return Ready(files, unsettled, moving)
+
+    def _again(self, found: Mapping[str, Stat], resting: Set[str]) -> dict[str, Stat]:
+        """How they look now, those at rest as they did. What is gone is left out."""
+        now = self._tree.stats(name for name in found if name not in resting)
+        for name, stat in now.items():
+            if stat == found[name]:
+                now[name] = found[name]  # a million of them once, not twice
+        return {name: now.get(name, stat) for name, stat in found.items() if name in resting or name in now}
 
     def holding(self, moving: Set[str], databases: Set[str], last: Mapping[str, Saved]) -> set[str]:
         """Which of the moving files hold the commit. Live files and databases never do: they have ways of their own."""
@@ -72,8 +80,7 @@ class Lookout:
 
     def _looks(self, names: Iterable[str]) -> dict[str, Stat]:
         """Those that are still there."""
-        looks = ((name, self._tree.stat(name)) for name in names)
-        return {name: stat for name, stat in looks if stat is not None}
+        return self._tree.stats(sorted(names))
 
     def _is_written(self, name: str) -> bool:
         with suppress(OSError), self._tree.open(name) as descriptor:

@@ -105,7 +105,6 @@ class Mirror:
         """By plain file: the contents (digest to size) that older kept checkpoints have nowhere else."""
         needed: dict[str, dict[str, int]] = {}
         for checkpoint in self._epoch.kept[:-1]:
-            for file in checkpoint.files:
-                if file.place in keys:
-                    needed.setdefault(file.place, {})[file.digest] = file.size
+            for file in checkpoint.files.table.at(keys):
+                needed.setdefault(file.place, {})[file.digest] = file.size
         return needed

@@ -27,7 +27,7 @@ class Names:
         self._lock = threading.RLock()
         self._count = 0
         self._given: list[str] = []
-        self._taken: set[str] = set()
+        self._taken: set[int] = set()  # the hashes of keys: of two that have the same, one is not written directly
 
     def object(self, number: int) -> str:
         """A new key for content that record `number` will name."""
@@ -49,7 +49,7 @@ class Names:
     def take(self, keys: Iterable[str]) -> None:
         """These plain files hold something now, or may."""
         with self._lock:
-            self._taken.update(keys)
+            self._taken.update(map(hash, keys))
 
     def takes_directly(self, key: str) -> bool:
         """Whether this plain file may be written at once: nothing was ever there, and nobody else writes. Said once of
@@ -60,9 +60,9 @@ class Names:
             if self.look is not None:
                 self.look()
                 self.look = None
-            if key in self._taken or not self._is_alone():
+            if hash(key) in self._taken or not self._is_alone():
                 return False
-            self._taken.add(key)
+            self._taken.add(hash(key))
             return True
 
     def _is_alone(self) -> bool:
@@ -71,7 +71,7 @@ class Names:
     def release(self, key: str) -> None:
         """Nothing was written there after all."""
         with self._lock:
-            self._taken.discard(key)
+            self._taken.discard(hash(key))
 
     def _unique(self, number: int) -> str:
         with self._lock:

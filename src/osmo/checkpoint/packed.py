@@ -10,13 +10,12 @@ from struct import Struct
 from osmo.checkpoint.key import CONTROL
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.saved import Saved
-from osmo.checkpoint.tree import Stat
+from osmo.checkpoint.tree import LENGTH, Stat
 
-_LOOKS = Struct("<qqqQH")  # size, mtime_ns, ctime_ns, inode, mode
 _REST = Struct("<BBHqqH")  # unsure, flags, mode, size, mtime_ns, head of the place
 _LENGTH = Struct("<H")
-_SAVED = Struct(_LOOKS.format + _REST.format[1:])
-_RECORD = _LOOKS.size + 1  # where the record begins
+_SAVED = LENGTH + _REST.size
+_RECORD = LENGTH + 1  # where the record begins
 SIZE = slice(_RECORD + 3, _RECORD + 11)
 """Where the size of the file lies, little-endian."""
 _OWN = f"{CONTROL}/"
@@ -24,9 +23,6 @@ _DIGEST = 32
 _ETAG = 16
 
 _DEFERRED, _TORN, _LIVE, _HEX_DIGEST, _HEX_ETAG, _QUOTED, _NAMED, _BLOCKS = (1 << bit for bit in range(8))
-
-looks = _LOOKS.pack
-"""(size, mtime_ns, ctime_ns, inode, mode) as the bytes that a file packed with them begins with."""
 
 
 class _Heads:
@@ -53,7 +49,7 @@ _heads = _Heads()
 
 def pack(saved: Saved) -> bytes:
     """All of it but the file's name. Raises ValueError for a record that no file can have."""
-    record, (size, mtime_ns, ctime_ns, inode, mode) = saved.record, saved.stat
+    record = saved.record
     flags = _DEFERRED * record.deferred | _TORN * record.torn_possible | _LIVE * record.live
     is_hex, digest = _text(record.digest, _DIGEST)
     flags |= _HEX_DIGEST * is_hex
@@ -73,21 +69,20 @@ def pack(saved: Saved) -> bytes:
     blocks = _text(record.blocks, -1)[1] if record.blocks else b""
     rest = saved.unsure, flags, record.mode, record.size, record.mtime_ns, head
     try:
-        return _SAVED.pack(size, mtime_ns, ctime_ns, inode, mode, *rest) + digest + short + blocks + tail
+        return saved.stat + _REST.pack(*rest) + digest + short + blocks + tail
     except Exception as error:  # struct.error is not of the builtin ones
         raise ValueError(f"the size, mode or time of a file is none: {record.name!r}") from error
 
 
 def unpack(name: str, packed: bytes) -> Saved:
     """What was packed, of the file of this name."""
-    *stat, unsure, _, _, _, _, _ = _SAVED.unpack_from(packed)
-    return Saved(Stat(*stat), record(name, packed), bool(unsure))
+    return Saved(Stat.beginning(packed), record(name, packed), is_unsure(packed))
 
 
 def record(name: str, packed: bytes) -> FileRecord:
     """Its record alone."""
-    _, flags, mode, size, mtime_ns, head = _REST.unpack_from(packed, _LOOKS.size)
-    digest, at = _untext(packed, _SAVED.size, _DIGEST if flags & _HEX_DIGEST else 0)
+    _, flags, mode, size, mtime_ns, head = _REST.unpack_from(packed, LENGTH)
+    digest, at = _untext(packed, _SAVED, _DIGEST if flags & _HEX_DIGEST else 0)
     etag, at = _untext(packed, at, _ETAG if flags & _HEX_ETAG else 0)
     blocks, at = _untext(packed, at, 0) if flags & _BLOCKS else ("", at)
     tail = name if flags & _NAMED else packed[at:].decode("utf-8", "surrogatepass")
@@ -106,18 +101,18 @@ def record(name: str, packed: bytes) -> FileRecord:
     )
 
 
-def stat_of(packed: bytes) -> Stat:
-    """How it looked."""
-    return Stat(*_LOOKS.unpack_from(packed))
+def looking(packed: bytes, stat: Stat) -> bytes:
+    """The same record of a file that looks like this, and that nobody has open."""
+    return b"".join((stat, b"\0", packed[_RECORD:]))
 
 
 def size_of(packed: bytes) -> int:
     """Of its record."""
-    return int(_REST.unpack_from(packed, _LOOKS.size)[3])
+    return int(_REST.unpack_from(packed, LENGTH)[3])
 
 
 def is_unsure(packed: bytes) -> bool:
-    return packed[_LOOKS.size] != 0
+    return packed[LENGTH] != 0
 
 
 def is_deferred(packed: bytes) -> bool:

@@ -152,7 +152,7 @@ class Whole(Reader):
         found = os.fstat(self.descriptor)
         now = Stat.of(found)
         if found.st_nlink != self._names:  # that sets the time of change; nothing else may have set it
-            self._expected, self._names = self._expected._replace(ctime_ns=now.ctime_ns), found.st_nlink
+            self._expected, self._names = self._expected.but(ctime_ns=now.ctime_ns), found.st_nlink
         if now != self._expected:
             self._tear("changed while it was read")
 

@@ -65,14 +65,20 @@ class Sender:
         )
         this.meter.expect(sum(stat.size for stat in files.values()))
         pool = Pool(self._uploader(this, files), self._clock, self._settings.at_once, self._throttle, this)
-        outcomes: list[Outcome] = []
-        try:
-            this.unsent |= pool.send(files, inventory.all, outcomes.append)
-        finally:  # whatever happens, what is in the store is not sent again
-            if any(outcome.doubtful for outcome in outcomes):
+        others: list[Outcome] = []
+
+        def take(outcome: Outcome) -> None:
+            if outcome.doubtful:
                 self._doubt()
-            inventory.sent(each.result for each in outcomes if isinstance(each.result, Saved))
-        for outcome in outcomes:
+            if isinstance(outcome.result, Saved):
+                draft.put(outcome.result)
+            else:
+                others.append(outcome)
+
+        known = inventory.all
+        with inventory.sending() as draft:  # whatever happens, what is in the store is not sent again
+            this.unsent |= pool.send(files, known, take)
+        for outcome in others:
             if outcome.fatal is not None:
                 raise outcome.fatal
             this.take_down(outcome.name, outcome.result, self._source.tree.path(outcome.name))

@@ -4,15 +4,14 @@ import os
 from contextlib import suppress
 
 from osmo.checkpoint import sqlite
-from osmo.checkpoint.sqlite import JOURNAL, SHARED_MEMORY, WAL, Mode
-from osmo.checkpoint.tree import Scan, Stat, Tree
-
-_SUFFIXES = (WAL, SHARED_MEMORY, JOURNAL)
+from osmo.checkpoint.sqlite import JOURNAL, SHARED_MEMORY, SIDECARS, WAL, Mode
+from osmo.checkpoint.tree import Stat, Tree
+from osmo.checkpoint.walk import Scan
 
 
 def owner(name: str) -> str | None:
     """The database that the file would belong to, if there is one; None if its name says that it belongs to none."""
-    return next((name.removesuffix(suffix) for suffix in _SUFFIXES if name.endswith(suffix)), None)
+    return next((name.removesuffix(suffix) for suffix in SIDECARS if name.endswith(suffix)), None)
 
 
 def fold(tree: Tree, scan: Scan) -> None:
@@ -25,9 +24,9 @@ def fold(tree: Tree, scan: Scan) -> None:
     if tree.is_file:
         _fold_single(tree, scan)
         return
-    for name in [name for name in scan.files if name.endswith(_SUFFIXES)]:
+    for name in [name for name in scan.files.suspects() if name.endswith(SIDECARS)]:
         database = owner(name)
-        if database in scan.files and name in scan.files:
+        if database is not None and database in scan.files and name in scan.files:
             with suppress(OSError):  # unreadable: told when it is to be read
                 _fold(tree, scan, database, name)
 
@@ -58,4 +57,4 @@ def _fold_single(tree: Tree, scan: Scan) -> None:
 
 def _together(database: Stat, wal: Stat) -> Stat:
     """How both look. Only ever compared: their times of change are added, so neither changes unseen."""
-    return database._replace(mtime_ns=max(database.mtime_ns, wal.mtime_ns), ctime_ns=database.ctime_ns + wal.ctime_ns)
+    return database.but(mtime_ns=max(database.mtime_ns, wal.mtime_ns), ctime_ns=database.ctime_ns + wal.ctime_ns)

@@ -1,11 +1,13 @@
 """What is checkpointed: the entries of one path and url, and the files that they take."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from shlex import quote
 
 from osmo.checkpoint import key, sidecars
 from osmo.checkpoint.root import root_of
-from osmo.checkpoint.tree import ROOT, Scan, Stat, Tree
+from osmo.checkpoint.table import EMPTY, Table
+from osmo.checkpoint.tree import ROOT, Tree
+from osmo.checkpoint.walk import Scan, walk
 from osmo.spec.checkpoint import CheckpointEntry, Matcher
 from osmo.store.keys import room
 
@@ -34,32 +36,33 @@ class Source:
         """It is one file, which is always taken, and its name is not what the regex asks for."""
         return self.tree.is_file and not self._takes(self.entries[0].basename)
 
-    def scan(self) -> Scan:
-        """The files that any entry takes and the store can hold."""
+    def scan(self, before: Table = EMPTY) -> Scan:
+        """The files that any entry takes and the store can hold. before: those that were known; what they are called is
+        not looked into again."""
         takes_all = any(not entry.regex for entry in self.entries)
-        scan = self.tree.scan(None if takes_all else self._takes_beside)
+        scan = walk(self.tree, None if takes_all else self._takes_beside, before)
         sidecars.fold(self.tree, scan)
         if not takes_all and not self.tree.is_file:
-            for name in [name for name in scan.files if sidecars.owner(name) and not self._takes(name)]:
+            for name in [name for name in scan.files.suspects() if sidecars.owner(name) and not self._takes(name)]:
                 del scan.files[name]
-        for name in key.reserved(self.prefix, scan.files):
+        for name in key.reserved(self.prefix, scan.files.suspects()):
             del scan.files[name]
             scan.problems[ROOT if self.prefix else key.CONTROL] = "this name is osmo's own at the url"
-        for name, problem in key.too_long(self.prefix, scan.files, self._room).items():
+        for name, problem in key.too_long(self.prefix, scan.files.suspects(), self._room).items():
             del scan.files[name]
             scan.problems[name] = problem
-        for name, owner in key.doubles(scan.files).items():
+        for name, owner in key.doubles(scan.files.suspects(), scan.files).items():
             del scan.files[name]
             scan.doubles.add(name)
             scan.problems[name] = f"{owner!r} has its name in the store"
         return scan
 
-    def taken_by(self, entries: Iterable[CheckpointEntry], files: Mapping[str, Stat]) -> Mapping[str, Stat]:
-        """Those of the scanned files that these entries take."""
+    def taken_by(self, entries: Iterable[CheckpointEntry]) -> Callable[[str], bool] | None:
+        """Whether one of these entries takes the scanned file of a name; None if they take all."""
         matchers = [self._matchers[entry] for entry in entries]
         if len(matchers) == len(self.entries) or self.tree.is_file:  # a file was named: no regex is asked
-            return files
-        return {name: stat for name, stat in files.items() if any(takes(name) for takes in matchers)}
+            return None
+        return lambda name: any(takes(name) for takes in matchers)
 
     def upload_command(self, endpoint: str) -> str:
         """What a person can type to bring the files to where they belong, without us. endpoint: of S3, if not AWS's."""

@@ -22,7 +22,7 @@ from osmo.checkpoint.lease import open_for_writing
 from osmo.checkpoint.tree import READ_FILE, Stat, Tree
 from osmo.errors import FileMoved
 
-WAL, SHARED_MEMORY, JOURNAL = "-wal", "-shm", "-journal"
+WAL, SHARED_MEMORY, JOURNAL = SIDECARS = "-wal", "-shm", "-journal"
 
 _MAGIC = b"SQLite format 3\0"
 _READ_VERSION = 19  # the byte of the header; 2 if nobody may read the file without its -wal

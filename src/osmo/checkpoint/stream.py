@@ -20,7 +20,8 @@ from osmo.checkpoint.sender import Sender
 from osmo.checkpoint.settings import Settings
 from osmo.checkpoint.source import Source
 from osmo.checkpoint.table import Table
-from osmo.checkpoint.tree import Scan, Stat
+from osmo.checkpoint.tree import Stat
+from osmo.checkpoint.walk import Scan
 from osmo.clock import Clock
 from osmo.errors import StoreError, Unavailable
 from osmo.spec.checkpoint import CheckpointEntry
@@ -176,16 +177,16 @@ class Stream:
 
     def _look(self, this: Cycle) -> None:
         """Walk the folder: what is committed is the folder as it is now."""
-        scan = self._source.scan()
+        scan = self._source.scan(self._inventory.all)
         self._weigh(scan)
         self._report(Looked(len(scan.files), scan.exists or bool(scan.problems), self._source.misnamed))
         if scan.files or scan.problems or self._archive.goes_on:
             self.claim()
             self._weigh(scan)  # by what the store holds
         this.scan, this.problems = scan, scan.problems.copy()
-        this.due = self._source.taken_by(this.entries, scan.files)
-        if len(this.due) < len(scan.files):  # what was wrong with the others is so still, as far as we know
-            others = self._problems.keys() & (scan.files.keys() - this.due.keys())
+        this.takes = takes = self._source.taken_by(this.entries)
+        if takes is not None:  # what was wrong with the others is so still, as far as we know
+            others = (name for name in self._problems if name in scan.files and not takes(name))
             this.problems.update({name: self._problems[name] for name in others})
 
     def _run(self, this: Cycle) -> bool:
@@ -193,15 +194,13 @@ class Stream:
         if this.last and this.scan.exists and (this.scan.files or self._inventory.all):
             this.meter.begin()  # the last checkpoint is always made, and said
             self._inventory.compare(self._etags())  # what the store lost is sent again
-        changed = diff.changed(this.due, self._inventory.all)
-        if this.last or this.at_rest:
-            changed |= diff.unsure(this.due, self._inventory.all)
+        changed = this.changed(self._inventory.all)
         if this.last:
             this.failed = this.hindrance(self.path)
         self._sender.send(this, changed if this.last else self._ready(this, changed))
         while self._holds(this):
             self._look(this)
-            self._sender.send(this, self._ready(this, diff.changed(this.due, self._inventory.all)))
+            self._sender.send(this, self._ready(this, this.changed(self._inventory.all)))
         if this.makes_way:
             return True
         this.meter.end(complete=not this.unsent)
@@ -232,7 +231,7 @@ class Stream:
             return {}
         return self._archive.etags(self._source.plain, is_file=self._source.tree.is_file)
 
-    def _ready(self, this: Cycle, changed: dict[str, Stat]) -> Mapping[str, Stat]:
+    def _ready(self, this: Cycle, changed: Mapping[str, Stat]) -> Mapping[str, Stat]:
         """Those of the changed files that may be read. The others are `moving`."""
         this.moving, this.unsettled, this.open = set(), frozenset(), set()
         if this.at_rest:

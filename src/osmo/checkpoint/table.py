@@ -1,13 +1,15 @@
 """The files of a folder or a checkpoint, by name: a million of them in some hundred megabytes."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Self
 
 from osmo.checkpoint import packed
+from osmo.checkpoint.key import CONTROL
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.packed import pack, unpack
 from osmo.checkpoint.saved import Saved
-from osmo.checkpoint.tree import UNKNOWN
+from osmo.checkpoint.sqlite import SIDECARS
+from osmo.checkpoint.tree import UNKNOWN, Stat
 from osmo.errors import StoreError
 
 _NOTHING: Mapping[str, bytes] = {}
@@ -17,7 +19,7 @@ class Table(Mapping[str, Saved]):
     """It never changes. What is derived from it shares with it every folder that is the same.
 
     Each lookup makes its value anew. size: bytes of all files. deferred, unsure: the names of those that are (see
-    `FileRecord`, `Saved`). odd: those whose key is not their name (see `osmo.checkpoint.key`).
+    `FileRecord`, `Saved`). odd: those that may mean something else together with others (see `_is_odd`).
     """
 
     __slots__ = ("_count", "_folders", "deferred", "odd", "size", "unsure")
@@ -54,6 +56,12 @@ class Table(Mapping[str, Saved]):
     def __len__(self) -> int:
         return self._count
 
+    def names(self) -> Iterator[str]:
+        """In no order, which takes less time."""
+        for folder, files in self._folders.items():
+            for base in files:
+                yield folder + base
+
     def folder(self, folder: str) -> Mapping[str, bytes]:
         """The packed files that lie in a folder itself, by their last part. folder: empty, or with its last slash."""
         return self._folders.get(folder, _NOTHING)
@@ -63,9 +71,14 @@ class Table(Mapping[str, Saved]):
         return self._folders.keys()
 
     def looks(self, name: str, looks: bytes) -> bool:
-        """Whether the file is there, and looked like this: see `packed.looks`."""
+        """Whether the file is there, and looked like this: see `tree.looks`."""
         found = self._packed(name)
         return found is not None and found.startswith(looks)
+
+    def stat(self, name: str) -> Stat | None:
+        """How the file looked."""
+        found = self._packed(name)
+        return None if found is None else Stat.beginning(found)
 
     def record(self, name: str) -> FileRecord | None:
         found = self._packed(name)
@@ -76,10 +89,6 @@ class Table(Mapping[str, Saved]):
         found = self._packed(name)
         return found is not None and packed.is_plain(found)
 
-    def ending(self, suffixes: tuple[str, ...]) -> list[str]:
-        """The names that end like this."""
-        return [folder + base for folder, files in self._folders.items() for base in files if base.endswith(suffixes)]
-
     def of_sizes(self, sizes: Collection[int]) -> Iterator[FileRecord]:
         """The records of these sizes."""
         wanted = {size.to_bytes(8, "little") for size in sizes}
@@ -87,6 +96,17 @@ class Table(Mapping[str, Saved]):
             for base, value in files.items():
                 if value[packed.SIZE] in wanted:
                     yield packed.record(folder + base, value)
+
+    def at(self, keys: Set[str]) -> Iterator[FileRecord]:
+        """The records of the files whose bytes are at one of these keys of plain files.
+
+        Such a key is the file's name, or ends with it behind one folder; unless the name is odd.
+        """
+        names = {name for key in keys for name in (key, key.partition("/")[2])} | self.odd
+        for name in names:
+            found = self.record(name)
+            if found is not None and found.place in keys:
+                yield found
 
     def objects(self) -> Iterator[str]:
         """The keys that the records name, but for those of plain files of their names."""
@@ -105,6 +125,13 @@ class Table(Mapping[str, Saved]):
                 known = theirs.get(base)
                 if known is not value and (known is None or not packed.same_record(known, value)):
                     yield folder + base
+
+    def news(self, other: "Table") -> Iterator[str]:
+        """The names of the files that the other has not, or with anything that is not the same."""
+        for folder, files in self._folders.items():
+            theirs = other.folder(folder)
+            if files is not theirs:
+                yield from (folder + base for base, value in files.items() if theirs.get(base) != value)
 
     def lacks(self, other: "Table") -> Iterator[str]:
         """The names of the files that only the other has."""
@@ -127,12 +154,24 @@ class Table(Mapping[str, Saved]):
             draft.put(saved)
         return draft.table()
 
+    def looking(self, stats: Mapping[str, Stat]) -> "Table":
+        """The same, but that the files that have one of the stats look like this."""
+        draft = Draft(self)
+        for name, stat in stats.items():
+            draft.look(name, stat)
+        return draft.table()
+
     def _packed(self, name: str) -> bytes | None:
         cut = name.rfind("/") + 1
         return self.folder(name[:cut]).get(name[cut:])
 
 
 EMPTY = Table()
+
+
+def _is_odd(name: str) -> bool:
+    """Its key is not its name, or may be osmo's own; or it is a part of a database, if that is there."""
+    return not name.isprintable() or name.endswith(SIDECARS) or name.startswith(CONTROL)
 
 
 class Draft:
@@ -151,7 +190,7 @@ class Draft:
         before = files.get(base)
         if before is None:
             self._count += 1
-            if not name.isprintable():
+            if _is_odd(name):
                 self._odd.add(name)
         else:
             self._forget(name, before)
@@ -161,6 +200,14 @@ class Draft:
             self._deferred.add(name)
         if saved.unsure:
             self._unsure.add(name)
+
+    def look(self, name: str, stat: Stat) -> None:
+        """Its stat is this, and nobody has it open. It is no error if it is not there."""
+        cut = name.rfind("/") + 1
+        if name[cut:] in self._folders.get(name[:cut], _NOTHING):
+            files = self._own(name[:cut])
+            files[name[cut:]] = packed.looking(files[name[cut:]], stat)
+            self._unsure.discard(name)
 
     def remove(self, name: str) -> None:
         """It is no error if it is not there."""

@@ -119,8 +119,13 @@ def _unnamed(objects: Iterable[Object], kept: list[Checkpoint]) -> list[Object]:
 
 def _not_needed(olds: Iterable[Object], kept: list[Checkpoint]) -> list[Object]:
     """Copies of bytes that no kept checkpoint has at a plain file."""
-    plain = {file.digest for checkpoint in kept for file in checkpoint.files if not is_own(file.place)}
-    return [each for each in olds if each.key.rpartition("/")[2].partition(".")[0] not in plain]
+    digests = {each.key: each.key.rpartition("/")[2].partition(".")[0] for each in olds}
+    if not digests:
+        return []
+    of_olds = set(digests.values())
+    files = (file for checkpoint in kept for file in checkpoint.files if file.digest in of_olds)
+    plain = {file.digest for file in files if not is_own(file.place)}
+    return [each for each in olds if digests[each.key] not in plain]
 
 
 def _delete(store: Store, keys: Iterable[str], at_once: int) -> list[StoreError]:

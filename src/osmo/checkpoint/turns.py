@@ -50,7 +50,8 @@ class Turns:
         """What became of a file is known."""
         with self._changed:
             del self._under_way[name]
-            self._leave_batch(name)
+            if (number := self._batch_of.pop(name, None)) is not None:
+                self._open[number] -= 1
             self._changed.notify_all()
 
     @property
@@ -68,28 +69,26 @@ class Turns:
         self._hurried = hurried
         batches = diff.batches(self._waiting | self._under_way, newest_first=hurried)
         self._batches = deque(deque(name for name in batch if name in self._waiting) for batch in batches)
-        self._batch_of = {name: number for number, batch in enumerate(batches) for name in batch}
+        under_way = self._under_way
+        self._batch_of = {name: number for number, batch in enumerate(batches) for name in batch if name in under_way}
         self._open = [len(batch) for batch in batches]
-
-    def _leave_batch(self, name: str) -> None:
-        if (number := self._batch_of.pop(name, None)) is not None:
-            self._open[number] -= 1
 
     def _pick(self) -> str | None:
         """The file whose turn it is, None if it has to wait or there is none."""
         while self._batches:
-            batch = self._batches[0]
+            batch, number = self._batches[0], len(self._open) - len(self._batches)
             while batch:
                 stat = self._waiting[name := batch[0]]
                 if self._too_late(name, stat):
                     batch.popleft()
-                    self._leave_batch(name)
+                    self._open[number] -= 1
                     self._postponed[name] = self._waiting.pop(name)
                 elif self._window.room(stat.size, self._bytes):
+                    self._batch_of[name] = number
                     return batch.popleft()
                 else:
                     return None
-            if self._open[-len(self._batches)]:
+            if self._open[number]:
                 return None
             self._batches.popleft()
         return None if self._under_way else self._last_resort()

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmo.checkpoint.diff import batches, changed, gone, is_end_marker, same_set
+from osmo.checkpoint.diff import batches, gone, is_end_marker, same_set
+from osmo.checkpoint.found import Found
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.table import EMPTY, Table
@@ -17,23 +18,10 @@ def saved(name: str = "f", stat: Stat = A, digest: str = "d") -> Saved:
     return Saved(stat, FileRecord(name, stat.size, stat.mode, stat.mtime_ns, digest, name, "etag"))
 
 
-@pytest.mark.parametrize(
-    ("now", "want"),
-    [
-        (A, False),
-        (A._replace(size=2), True),
-        (A._replace(mtime_ns=2), True),
-        (A._replace(ctime_ns=2), True),
-        (A._replace(inode=2), True),
-        (A._replace(mode=0o640), True),
-    ],
-)
-def test_a_file_is_changed_if_anything_of_its_stat_is(now: Stat, want: bool) -> None:
-    assert changed({"f": now}, Table.of([saved()])) == ({"f": now} if want else {})
-
-
-def test_a_file_that_was_never_saved_is_changed() -> None:
-    assert changed({"f": A}, EMPTY) == {"f": A}
+def found(files: dict[str, Stat]) -> Found:
+    now = Found()
+    now.update(files)
+    return now
 
 
 @pytest.mark.parametrize(
@@ -51,7 +39,7 @@ def test_a_file_that_was_never_saved_is_changed() -> None:
 def test_what_lies_behind_a_problem_is_not_gone(
     now: set[str], names: list[str], problems: set[str], want: set[str]
 ) -> None:
-    assert gone(now, Table.of(map(saved, names)), problems) == want
+    assert gone(found(dict.fromkeys(now, A)), Table.of(map(saved, names)), problems) == want
 
 
 NAMES = st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join), max_size=8)
@@ -59,26 +47,10 @@ NAMES = st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/"
 
 @given(NAMES, NAMES, NAMES)
 def test_a_saved_file_is_there_or_gone_or_behind_a_problem(now: set[str], held: set[str], problems: set[str]) -> None:
-    lost = gone(now, Table.of(map(saved, held)), problems)
+    lost = gone(found(dict.fromkeys(now, A)), Table.of(map(saved, held)), problems)
     for name in held:
         behind = any(name == problem or name.startswith(f"{problem}/") for problem in problems)
         assert (name in lost) == (name not in now and not behind)
-
-
-@given(
-    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2)),
-    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2)),
-)
-def test_after_saving_what_changed_and_dropping_what_is_gone_nothing_is_left_to_do(
-    before: dict[str, int], after: dict[str, int]
-) -> None:
-    held = Table.of(saved(name, A._replace(size=size)) for name, size in before.items())
-    now = {name: A._replace(size=size) for name, size in after.items()}
-    merged = held.changed(saved(name, stat) for name, stat in changed(now, held).items())
-    merged = merged.changed((), gone(now, merged, set()))
-    assert merged.keys() == now.keys()
-    assert changed(now, merged) == {}
-    assert gone(now, merged, set()) == set()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +105,7 @@ def test_a_file_that_is_deferred_already_stays_the_same_value() -> None:
 
 
 def _batches(*files: tuple[str, int, int], newest_first: bool) -> list[list[str]]:
-    stats = {name: A._replace(mtime_ns=written, size=size) for name, written, size in files}
+    stats = {name: A.but(mtime_ns=written, size=size) for name, written, size in files}
     return [list(batch) for batch in batches(stats, newest_first=newest_first)]
 
 

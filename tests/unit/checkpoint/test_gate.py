@@ -4,7 +4,7 @@ from osmo.checkpoint.gate import Gate
 from osmo.checkpoint.tree import Stat
 
 A = Stat(1, 1, 1, 1, 0o600)
-B = A._replace(size=2)
+B = A.but(size=2)
 
 
 @pytest.mark.parametrize(

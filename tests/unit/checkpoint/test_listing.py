@@ -327,7 +327,7 @@ def test_in_a_hurry_no_new_listing_is_sent(rig: Rig) -> None:
 
 def test_how_files_look_here_does_not_count() -> None:
     base = checkpoint(3, files=FILES, listing=Listing(PLACE, "digest", 1, 0, Files.of(FILES)))
-    now = Table.of(Saved(UNKNOWN._replace(size=1, inode=number), each) for number, each in enumerate(FILES))
+    now = Table.of(Saved(UNKNOWN.but(size=1, inode=number), each) for number, each in enumerate(FILES))
     found = listing.follows(base, now)
     assert found is not None
     assert found.carried == 0

@@ -12,6 +12,7 @@ from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import Onlooker, Outcome, Restored, bring, restore
 from osmo.checkpoint.targets import Mark, targets
 from osmo.checkpoint.tree import Tree
+from osmo.checkpoint.walk import walk
 from osmo.errors import NoRanges, OsmoError, StoreError, Unavailable
 from support.memory import MemoryStore
 from support.stores import Recording, Request, Wrapper
@@ -256,8 +257,8 @@ def test_a_store_without_ranges_is_read_from_the_beginning(store: MemoryStore, t
 def test_what_an_interrupted_restore_left_is_no_data_of_the_next_checkpoint(store: MemoryStore, tmp_path: Path) -> None:
     interrupted(store, 1, checkpoint(put(store, "big", BIG)), tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
-    scan = Tree(str(tmp_path)).scan()
-    assert (scan.files, scan.problems) == ({}, {})
+    scan = walk(Tree(str(tmp_path)))
+    assert (list(scan.files), scan.problems) == ([], {})
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "\u00fc" * 127, os.fsdecode(b"\xff" * 255), "d" * 255 + "/" + "n" * 255])

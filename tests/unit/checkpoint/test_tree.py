@@ -8,7 +8,8 @@ import pytest
 
 from osmo.checkpoint.descent import LeadsOut
 from osmo.checkpoint.root import Within
-from osmo.checkpoint.tree import Scan, Stat, Tree
+from osmo.checkpoint.tree import Stat, Tree
+from osmo.checkpoint.walk import Scan, walk
 from osmo.store.file import FileStore
 from osmo.store.url import parse
 from support.needs import missing
@@ -40,7 +41,7 @@ ROUND = "a link that goes round in a circle"
 def test_a_walk_finds_the_files_and_says_why_not_the_rest(
     tmp_path: Path, tree: dict[str, Content], files: list[str], problems: dict[str, str]
 ) -> None:
-    scan = Tree(str(grow(tmp_path / "ckpt", tree))).scan()
+    scan = walk(Tree(str(grow(tmp_path / "ckpt", tree))))
     assert (sorted(scan.files), scan.problems, scan.exists) == (files, problems, True)
 
 
@@ -51,14 +52,14 @@ def test_absolute_links_that_stay_inside_are_followed_also_below_a_root_that_is_
     (real / "by_real").symlink_to(real / "d")
     (real / "d/from_below").symlink_to(real / "d/a")
     (real / "to_root").symlink_to(real)
-    scan = Tree(str(tmp_path / "ckpt")).scan()
+    scan = walk(Tree(str(tmp_path / "ckpt")))
     assert sorted(scan.files) == ["by_real/a", "by_real/from_below", "by_root", "d/a", "d/from_below"]
     assert scan.problems == {"to_root": ROUND}
 
 
 def test_links_in_and_out_of_each_other_end(tmp_path: Path) -> None:
     grow(tmp_path, {"a/x": "", "b/y": "", "a/b": Link("../b"), "b/a": Link("../a")})
-    scan = Tree(str(tmp_path)).scan()
+    scan = walk(Tree(str(tmp_path)))
     assert sorted(scan.files) == ["a/b/y", "a/x", "b/a/x", "b/y"]
     assert scan.problems == {"a/b/a": ROUND, "b/a/b": ROUND}
 
@@ -67,7 +68,7 @@ def test_a_socket_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)  # its name must be short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("s")
-        assert Tree(str(tmp_path)).scan().problems == {"s": "a socket"}
+        assert walk(Tree(str(tmp_path))).problems == {"s": "a socket"}
 
 
 def test_a_pipe_is_never_opened_for_that_would_wake_its_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +82,7 @@ def test_a_pipe_is_never_opened_for_that_would_wake_its_writer(tmp_path: Path, m
 
     monkeypatch.setattr(os, "open", watched)
     tree = Tree(str(tmp_path))
-    tree.scan()
+    walk(tree)
     for name in ("pipe", "to"):
         assert tree.stat(name) is None
         with pytest.raises(OSError, match="a named pipe"), tree.open(name):
@@ -92,7 +93,7 @@ def test_a_pipe_is_never_opened_for_that_would_wake_its_writer(tmp_path: Path, m
 def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
     grow(tmp_path, {"one": "x"})
     os.link(tmp_path / "one", tmp_path / "two")
-    assert sorted(Tree(str(tmp_path)).scan().files) == ["one", "two"]
+    assert sorted(walk(Tree(str(tmp_path))).files) == ["one", "two"]
 
 
 def test_a_device_is_a_problem_and_never_opened(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_device_is_a_problem_and_never_opened(tmp_path: Path) -> None:
     except PermissionError:
         missing("only root may make devices")
     tree = Tree(str(tmp_path))
-    assert tree.scan().problems == {"null": "a character device"}
+    assert walk(tree).problems == {"null": "a character device"}
     with pytest.raises(OSError, match="a character device"), tree.open("null"):
         pass
 
@@ -113,24 +114,24 @@ def test_what_a_store_in_the_folder_is_writing_is_passed_over(tmp_path: Path) ->
 
     def parts() -> Iterator[bytes]:
         yield b"half"
-        seen.append((len(os.listdir(tmp_path / "ckpt")), tree.scan()))
+        seen.append((len(os.listdir(tmp_path / "ckpt")), walk(tree)))
 
     FileStore(parse(f"file://{tmp_path}")).put_parts("ckpt/b", parts(), part_size=4, concurrency=1)
     ((on_disk, scan),) = seen
     assert (on_disk, list(scan.files), scan.problems) == (2, ["a"], {})
-    assert sorted(tree.scan().files) == ["a", "b"]
+    assert sorted(walk(tree).files) == ["a", "b"]
 
 
 def test_only_osmos_own_unfinished_names_are_passed_over(tmp_path: Path) -> None:
     names = {".osmo-restore.1.2": "", "d/.osmo-part.1": "", ".osmo-part.d/a": "", "d/.osmo-parts": "", "osmo-part.": ""}
-    scan = Tree(str(grow(tmp_path, names))).scan()
+    scan = walk(Tree(str(grow(tmp_path, names))))
     assert (sorted(scan.files), scan.problems) == (["d/.osmo-parts", "osmo-part."], {})
 
 
 def test_what_is_deeper_than_we_go_is_said(tmp_path: Path) -> None:
     deep = "/".join(["d"] * 250)
     grow(tmp_path, {f"{deep}/a": "", "d/d/b": ""})
-    scan = Tree(str(tmp_path)).scan()
+    scan = walk(Tree(str(tmp_path)))
     assert sorted(scan.files) == ["d/d/b"]
     assert list(scan.problems.values()) == ["a folder more than 200 levels down"]
 
@@ -138,7 +139,7 @@ def test_what_is_deeper_than_we_go_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["new\nline", os.fsdecode(b"\xff\xfe"), "n" * 255, " ", "*", "..."])
 def test_a_file_of_any_name_is_found_and_can_be_opened(tmp_path: Path, name: str) -> None:
     tree = Tree(str(grow(tmp_path, {f"d/{name}": "x"})))
-    found = tree.scan().files
+    found = walk(tree).files
     assert list(found) == [f"d/{name}"]
     with tree.open(f"d/{name}") as descriptor:
         assert Stat.of(os.fstat(descriptor)) == found[f"d/{name}"] == tree.stat(f"d/{name}")
@@ -146,7 +147,7 @@ def test_a_file_of_any_name_is_found_and_can_be_opened(tmp_path: Path, name: str
 
 def test_only_what_is_wanted_is_taken(tmp_path: Path) -> None:
     grow(tmp_path, {"a.pt": "", "b": "", "p": Fifo(), "p.pt": Fifo(), "l": Link("b"), "l.pt": Link("b")})
-    scan = Tree(str(tmp_path)).scan(lambda name: name.endswith(".pt"))
+    scan = walk(Tree(str(tmp_path)), lambda name: name.endswith(".pt"))
     assert (sorted(scan.files), scan.problems) == (["a.pt", "l.pt"], {"p.pt": "a named pipe"})
 
 
@@ -154,7 +155,7 @@ def test_a_root_that_is_a_file_is_its_only_file(tmp_path: Path) -> None:
     grow(tmp_path, {"model.pt": "12345", "to": Link("model.pt")})
     for name in ("model.pt", "to"):
         tree = Tree(str(tmp_path / name))
-        found = tree.scan(lambda _: False).files
+        found = walk(tree, lambda _: False).files
         assert {name: stat.size for name, stat in found.items()} == {name: 5}
         assert tree.stat(name) == found[name]
         assert tree.path(name) == str(tmp_path / name)
@@ -163,14 +164,14 @@ def test_a_root_that_is_a_file_is_its_only_file(tmp_path: Path) -> None:
 
 
 def test_a_root_that_is_not_there_is_no_problem_and_does_not_exist(tmp_path: Path) -> None:
-    scan = Tree(str(tmp_path / "nothing/here")).scan()
-    assert (scan.files, scan.problems, scan.exists) == ({}, {}, False)
+    scan = walk(Tree(str(tmp_path / "nothing/here")))
+    assert (list(scan.files), scan.problems, scan.exists) == ([], {}, False)
 
 
 def test_a_root_that_is_neither_file_nor_folder_is_a_problem_of_its_own(tmp_path: Path) -> None:
     grow(tmp_path, {"pipe": Fifo()})
-    scan = Tree(str(tmp_path / "pipe")).scan()
-    assert (scan.files, scan.problems) == ({}, {".": "a named pipe"})
+    scan = walk(Tree(str(tmp_path / "pipe")))
+    assert (list(scan.files), scan.problems) == ([], {".": "a named pipe"})
 
 
 @pytest.mark.parametrize("name", ["out", "up/x", "d/../../x"])
@@ -185,7 +186,7 @@ def test_nothing_outside_the_root_is_opened(tmp_path: Path, name: str) -> None:
 def test_a_folder_that_becomes_a_link_between_two_looks_leads_nowhere(tmp_path: Path) -> None:
     grow(tmp_path, {"x/a": "secret", "ckpt/d/a": "1"})
     tree = Tree(str(tmp_path / "ckpt"))
-    assert list(tree.scan().files) == ["d/a"]
+    assert list(walk(tree).files) == ["d/a"]
     (tmp_path / "ckpt/d/a").unlink()
     (tmp_path / "ckpt/d").rmdir()
     (tmp_path / "ckpt/d").symlink_to(tmp_path / "x")
@@ -206,7 +207,7 @@ def test_a_folder_that_cannot_be_opened_is_a_problem_and_costs_no_other(
         return real(path, *args, **more)
 
     monkeypatch.setattr(os, "open", guarded)
-    scan = Tree(str(tmp_path)).scan()
+    scan = walk(Tree(str(tmp_path)))
     assert (list(scan.files), scan.problems) == (["open/b"], {"closed": "permission denied"})
 
 
@@ -228,7 +229,7 @@ def test_a_walk_leaves_no_descriptor_open_whatever_it_meets(tmp_path: Path) -> N
     tree = Tree(str(tmp_path))
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        tree.scan()
+        walk(tree)
         for name in ("d/e/a", "in/e/a", "round", "out", "loop", "pipe", "through", "nothing"):
             tree.stat(name)
     assert len(os.listdir("/proc/self/fd")) == before
@@ -253,7 +254,7 @@ def test_links_in_a_sandbox_lead_where_its_task_sees_them_lead(
     tmp_path: Path, files: dict[str, Content], path: str
 ) -> None:
     tree = _private(tmp_path, files, path)
-    assert "d/a" in tree.scan().files
+    assert "d/a" in walk(tree).files
     with tree.open("d/a") as descriptor:
         assert os.read(descriptor, 9) == b"x"
     assert tree.path("d/a") == "/tmp/ckpt/d/a"
@@ -262,16 +263,16 @@ def test_links_in_a_sandbox_lead_where_its_task_sees_them_lead(
 @pytest.mark.parametrize("to", ["/etc", "../../../../../../../../etc", "../../etc"])
 def test_a_link_in_a_sandbox_uploads_nothing_of_the_host(tmp_path: Path, to: str) -> None:
     host = grow(tmp_path / "etc", {"passwd": "secret"})
-    assert _private(tmp_path, {"tmp/ckpt": Link(to)}, "/tmp/ckpt").scan().files == {}
+    assert walk(_private(tmp_path, {"tmp/ckpt": Link(to)}, "/tmp/ckpt")).files == {}
     for number, target in enumerate((f"{to}/passwd", str(host / "passwd"))):
         tree = _private(tmp_path / str(number), {"tmp/ckpt/a": "", "tmp/ckpt/b": Link(target)}, "/tmp/ckpt")
-        assert sorted(tree.scan().files) == ["a"]
+        assert sorted(walk(tree).files) == ["a"]
 
 
 def test_a_single_file_in_a_sandbox_is_read_there(tmp_path: Path) -> None:
     tree = _private(tmp_path, {"tmp/model.pt": "x"}, "/tmp/model.pt")
-    assert (tree.is_file, list(tree.scan().files)) == (True, ["model.pt"])
+    assert (tree.is_file, list(walk(tree).files)) == (True, ["model.pt"])
     with tree.open("model.pt") as descriptor, tree.beside("model.pt") as (folder, name):
         assert (os.read(descriptor, 9), os.stat(name, dir_fd=folder).st_size) == (b"x", 1)
     link = _private(tmp_path / "link", {"tmp/model.pt": Link("/etc/passwd")}, "/tmp/model.pt")
-    assert (link.is_file, link.scan().files, link.stat("model.pt")) == (False, {}, None)
+    assert (link.is_file, list(walk(link).files), link.stat("model.pt")) == (False, [], None)

@@ -56,7 +56,7 @@ class Cycle:
 def _file(text: str) -> tuple[str, Stat]:
     name, _, numbers = text.partition(":")
     size, _, age = numbers.partition("@")
-    return name, UNKNOWN._replace(size=int(size or 0) * KB, mtime_ns=10**18 - int(age or 0))
+    return name, UNKNOWN.but(size=int(size or 0) * KB, mtime_ns=10**18 - int(age or 0))
 
 
 @pytest.mark.parametrize(
