@@ -178,11 +178,11 @@ def test_a_cancel_whose_agent_is_killed_during_the_last_checkpoint_is_still_a_ca
 def test_what_was_committed_and_not_noted_is_not_sent_again(made: Rig) -> None:
     """The agent dies between the record in the store and its own note of it."""
     attempt = made.run.attempt("main", 0)
-    noted = records.read(attempt.saved(0)) or {}
+    noted = attempt.saved(0).read_bytes()
     before = made.checkpoint
     until(lambda: made.checkpoint > before + 1)
     made.kill("both")
-    records.write(attempt.saved(0), noted)  # whole at every moment, as the rig sees to
+    attempt.saved(0).write_bytes(noted)
     constant = made.stored.directory / "data" / "constant"
     inode = constant.stat().st_ino
     made.recovers()

@@ -141,7 +141,7 @@ def live(life: Life) -> None:
         if isinstance(event, Committed):
             generation = generations.get(event.saved[NAME].record.digest, 0) if whole else 0
             say("committed", event.number, generation)
-            stats = {name: list(saved.stat) for name, saved in event.saved.items()}
+            stats = {name: saved.stat.numbers for name, saved in event.saved.items()}
             records.write(notes, {"checkpoint": event.number, "files": stats})
 
     def opened() -> Store:

@@ -27,7 +27,7 @@ from osmo.checkpoint.tree import Stat
 from osmo.clock import Clock
 from osmo.errors import OsmoError, StoreError
 from osmo.logs.write import LogWriter
-from osmo.rundir import records
+from osmo.rundir import looks, records
 from osmo.rundir.exits import after
 from osmo.rundir.identity import host
 from osmo.rundir.orders import order_for
@@ -143,7 +143,7 @@ def _over(config: TaskConfig, board: StatusBoard, state: State, code: int, messa
 def _earlier(where: AttemptDir, place: int, *, is_first: bool) -> Earlier | None:
     """What an agent before us knew of the stream, if there was one. Before the command started it can only have
     restored it."""
-    record = records.read(where.saved(place))
-    if record is None or record["checkpoint"] is None:
+    number, stats = looks.read(where.saved(place), Stat) or (None, {})
+    if number is None:
         return None if is_first else Earlier(0, {})
-    return Earlier(record["checkpoint"], {name: Stat(*stat) for name, stat in record["files"].items()})
+    return Earlier(number, stats)

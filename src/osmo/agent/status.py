@@ -1,11 +1,12 @@
 """What the agent tells the world: one record, replaced whole whenever something happens."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from osmo.agent.noted import Noted
 from osmo.checkpoint.events import (
     Committed,
     Event,
@@ -23,7 +24,6 @@ from osmo.checkpoint.events import (
     Unchanged,
 )
 from osmo.checkpoint.manifest import Checkpoint
-from osmo.checkpoint.saved import Saved
 from osmo.clock import Clock
 from osmo.rundir import records
 from osmo.rundir.paths import AttemptDir
@@ -92,7 +92,7 @@ class StreamStatus:
 
 
 class StatusBoard:
-    """Keeps `status.json` and the `saved-N.json` of each stream. A write that fails is dropped and counted.
+    """Keeps `status.json` and the `saved-N.jsonl` of each stream. A write that fails is dropped and counted.
 
     inherited: whether an agent may come after this one, and go on from what is written. If not, only those who asked
     for a checkpoint ever read it.
@@ -113,7 +113,7 @@ class StatusBoard:
         self._streams = [StreamStatus.of(entries) for entries in streams]
         self._record: dict[str, Any] = {"state": State.SUBMITTING, "exit_code": None, "message": "", "answers": []}
         self._go_on(records.read(attempt.status))
-        self._durable: dict[int, Mapping[str, Saved]] = {}
+        self._noted = [Noted(attempt.saved(place)) for place in range(len(self._streams))]
         self.dropped = 0
         self.written = False  # whether the record is on the disk as it is here
 
@@ -257,12 +257,9 @@ class StatusBoard:
 
     def _save(self, place: int, event: Committed | Unchanged | Restored) -> None:
         """What is durable, and how it looked on this machine: so `query` can tell what is not."""
-        if not self.inherited or event.saved is self._durable.get(place):
-            return  # an idle cycle: it is there already
-        self._durable[place] = event.saved
-        is_here = isinstance(event, Restored)  # else one that is deferred is of other bytes here
-        files = {name: list(saved.stat) for name, saved in event.saved.items() if is_here or not saved.record.deferred}
-        self._try(self._attempt.saved(place), {"checkpoint": self._streams[place].checkpoint, "files": files})
+        if self.inherited:
+            number, is_here = self._streams[place].checkpoint, isinstance(event, Restored)
+            self._try(lambda: self._noted[place].note(number, event.saved, is_here=is_here))
 
     def _go_on(self, earlier: records.Record | None) -> None:
         """Take over what an agent before us had written of this attempt."""
@@ -275,14 +272,12 @@ class StatusBoard:
 
     def _write(self) -> None:
         moment = self._clock.now().isoformat()
-        self.written = self._try(
-            self._attempt.status,
-            self._record | {"written": moment, "streams": [asdict(stream) for stream in self._streams]},
-        )
+        record = self._record | {"written": moment, "streams": [asdict(stream) for stream in self._streams]}
+        self.written = self._try(lambda: records.write(self._attempt.status, record))
 
-    def _try(self, path: Any, record: dict[str, Any]) -> bool:
+    def _try(self, write: Callable[[], None]) -> bool:
         try:
-            records.write(path, record)
+            write()
         except OSError:
             self.dropped += 1
             return False

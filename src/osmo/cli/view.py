@@ -10,10 +10,11 @@ from typing import Any
 from osmo.agent.config import TaskConfig
 from osmo.agent.status import StreamStatus
 from osmo.checkpoint.source import Source
+from osmo.checkpoint.tree import Stat
 from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
 from osmo.errors import RunDirectoryError, RunNotFound, UsageError
-from osmo.rundir import records
+from osmo.rundir import looks, records
 from osmo.rundir.identity import Process, host, rebooted_since
 from osmo.rundir.paths import AttemptDir, Home, RunDir
 from osmo.rundir.plan import Plan
@@ -84,9 +85,9 @@ class TaskView:
     def unsaved_of(self, place: int) -> Unsaved:
         """The same of one stream."""
         saver = self._saver
-        saved = (records.read(saver.saved(place)) or {}).get("files", {})
+        _, saved = looks.read(saver.saved(place), Stat) or (None, {})
         files = Source(TaskConfig.read(records.read(saver.task)).streams[place]).scan().files
-        missing = [stat for name, stat in files.items() if saved.get(name) != list(stat)]
+        missing = [stat for name, stat in files.items() if saved.get(name) != stat]
         oldest = min((stat.mtime_ns for stat in missing), default=None)
         return Unsaved(len(missing), sum(stat.size for stat in missing), oldest)
 

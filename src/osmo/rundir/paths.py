@@ -114,8 +114,8 @@ class AttemptDir:
         return self.path / "scratch"
 
     def saved(self, stream: int) -> Path:
-        """What of stream number `stream` is durable, with its local identity."""
-        return self.path / f"saved-{stream}.json"
+        """What of stream number `stream` is durable, with its local identity: see `osmo.rundir.looks`."""
+        return self.path / f"saved-{stream}.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

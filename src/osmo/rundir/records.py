@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ Record = dict[str, Any]
 
 def write(path: Path, record: Record) -> None:
     """Replace the record at `path`; it is on disk when this returns. Raises OSError (a full disk, say)."""
-    _write(path, json.dumps(record, sort_keys=True, default=str).encode() + b"\n")
+    replace(path, (json.dumps(record, sort_keys=True, default=str).encode(), b"\n"))
+
+
+def replace(path: Path, pieces: Iterable[bytes]) -> None:
+    """Replace the file at `path`, as `write` does."""
+    os.replace(_temporary(path, pieces), path)
+    _sync_directory(path.parent)
 
 
 def read(path: Path) -> Record | None:
@@ -32,16 +39,11 @@ def read(path: Path) -> Record | None:
     return record
 
 
-def _write(path: Path, body: bytes) -> None:
-    os.replace(_temporary(path, body), path)
-    _sync_directory(path.parent)
-
-
-def _temporary(path: Path, body: bytes) -> Path:
+def _temporary(path: Path, pieces: Iterable[bytes]) -> Path:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(body)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
     except OSError:
