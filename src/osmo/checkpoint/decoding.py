@@ -165,7 +165,6 @@ def _writer(facts: _Facts) -> Writer:
 
 
 def _checkpoint(facts: _Facts, common: dict[str, Any], lines: _Lines, listed: Listed) -> Checkpoint:
-    exit_code = facts.get("exit_code")
     listing = _listing(facts.facts("listing"), listed) if facts.get("listing") is not None else None
     return Checkpoint(
         **common,
@@ -183,7 +182,7 @@ def _checkpoint(facts: _Facts, common: dict[str, Any], lines: _Lines, listed: Li
         left_out=facts.names("left_out"),
         unsent=facts.names("unsent"),
         problems=facts.texts("problems"),
-        exit_code=None if exit_code is None else _of(int, exit_code, "exit_code"),
+        exit_code=None if facts.get("exit_code") is None else facts.number("exit_code"),
     )
 
 
