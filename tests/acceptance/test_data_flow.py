@@ -13,6 +13,8 @@ from acceptance.conftest import Bucket
 from osmo.rundir import records
 from support.cli import Osmo, until
 from support.needs import need_program
+from support.proxy import FaultProxy
+from support.servers import S3Server
 
 MIB = 1024 * 1024
 TWO_MIB = f"head -c {2 * MIB} /dev/urandom > {{{{output}}}}/model.bin"
@@ -157,6 +159,14 @@ def test_the_output_of_a_failed_command_is_sent_but_not_of_one_that_begins_anew(
     assert sum("Upload Start" in line for line in osmo.log(run)) == 1
 
 
+@pytest.mark.parametrize("script", ["true", "rm -r {{output}}", "echo 1 > {{output}}/x.log"])
+def test_a_task_that_leaves_nothing_is_no_failure(osmo: Osmo, bucket: Bucket, script: str) -> None:
+    run = osmo.submit(osmo.task(script, outputs=[out(bucket, regex=r".*\.pt")]))
+    assert osmo.wait(run).returncode == 0, osmo.log(run)
+    assert osmo.logged(run, "No Files in Output Folder")
+    assert bucket.files() == set()
+
+
 def test_a_cancel_ends_an_upload(osmo: Osmo, bucket: Bucket) -> None:
     run = osmo.submit(osmo.task(TWO_MIB, outputs=[out(bucket)]), *SLOWLY)
     osmo.until_logged(run, f"Uploading s3://{bucket.name}/out")
@@ -176,6 +186,32 @@ def test_an_upload_goes_on_after_its_agent_was_killed(osmo: Osmo, bucket: Bucket
     assert (bucket.directory / "out/model.bin").read_bytes() == (
         osmo.attempt(run).task_output / "model.bin"
     ).read_bytes()
+
+
+def test_a_store_that_is_away_is_waited_for_before_and_after(osmo: Osmo, bucket: Bucket, server: S3Server) -> None:
+    put(bucket, raw__a_txt="data")
+    with FaultProxy(server.endpoint) as proxy:
+        proxy.stop()
+        run = osmo.submit(
+            osmo.task(
+                "until test -e go; do sleep 0.05; done; cp {{input:0}}/a.txt {{output}}",
+                inputs=[{"url": f"s3://{bucket.name}/raw"}],
+                outputs=[out(bucket)],
+            ),
+            "--no-check",
+            AWS_ENDPOINT_URL_S3=proxy.endpoint,
+        )
+        osmo.until_logged(run, "trying again in")
+        assert osmo.status(run)["state"] == "INITIALIZING"
+        proxy.start()
+        osmo.until_logged(run, "All Inputs Gathered")
+        proxy.stop()
+        (osmo.directory / "go").touch()
+        osmo.until_logged(run, f"Uploading s3://{bucket.name}/out")
+        until(lambda: sum("trying again in" in line for line in osmo.log(run)) > 1)
+        proxy.start()
+        assert osmo.wait(run).returncode == 0, osmo.log(run)
+    assert (bucket.directory / "out/a.txt").read_text() == "data"
 
 
 def test_a_sandbox_sees_its_inputs_read_only_and_its_links_lead_nowhere_else(

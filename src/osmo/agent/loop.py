@@ -279,7 +279,8 @@ class Attempt:
         errand = outputs.send()
         while not errand.over.is_set():
             event = self._next_event()
-            if cause is Cause.ITSELF and (order := self._ordered()) is not None:
+            order = self._ordered()
+            if order is not None and (cause is Cause.ITSELF or order.state is State.FAILED_CANCELED):
                 errand.stop.set()
                 return self._obey(order), outputs.by_hand("the upload was ended")
             if isinstance(event, signal.Signals | Notice | ForCommand):

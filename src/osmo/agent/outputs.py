@@ -85,7 +85,7 @@ class Outputs:
 
     def _sources(self, regex: str) -> Iterator[Source]:
         left_out = []
-        for source in walk(f"{self.folder}/*", matcher(regex)):
+        for source in walk(f"{self.folder}/*", matcher(regex)) if self.folder.is_dir() else ():
             found = self._confined(source) if self.confined else source
             if found.problem and found.path.is_symlink():
                 left_out.append(f"{found.key} ({found.problem})")
