@@ -9,6 +9,7 @@ import pytest
 
 from acceptance.conftest import Bucket
 from support.cli import Osmo
+from support.planted import WRONG, keep_secret
 from support.servers import S3Server
 
 
@@ -23,7 +24,7 @@ def bare(osmo: Osmo) -> Osmo:
 def test_a_checkpoint_with_a_stored_credential_and_nothing_in_the_environment(
     bare: Osmo, server: S3Server, bucket: Bucket
 ) -> None:
-    (bare.directory / "secret").write_text(f"{server.secret}\n")
+    keep_secret(bare.directory / "secret", f"{server.secret}\n")
     task = bare.task(
         "mkdir -p d && echo weights > d/model",
         checkpoint=[{"path": str(bare.directory / "d"), "url": f"s3://{bucket.name}/x", "frequency": "1h"}],
@@ -42,16 +43,17 @@ def test_a_checkpoint_with_a_stored_credential_and_nothing_in_the_environment(
 
 
 def test_they_are_listed_without_a_value_and_deleted(bare: Osmo) -> None:
+    """What is said as an argument is in `ps`, whatever osmo does: these are none of the planted ones."""
     for arguments in (
-        ("one", "--payload", "endpoint=s3://b", "access_key_id=ID", "access_key=hunter2"),
-        ("two", "--type", "GENERIC", "--payload", "token=hunter2"),
-        ("three", "--type", "REGISTRY", "--payload", "registry=r.example", "username=me", "auth=hunter2"),
+        ("one", "--payload", "endpoint=s3://b", "access_key_id=ID", "access_key=shown-to-ps"),
+        ("two", "--type", "GENERIC", "--payload", "token=shown-to-ps"),
+        ("three", "--type", "REGISTRY", "--payload", "registry=r.example", "username=me", "auth=shown-to-ps"),
     ):
         assert bare("credential", "set", *arguments).returncode == 0
     file = Path(bare.environ["HOME"], ".config/osmo/config.yaml")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     table, found = bare("credential", "list"), json.loads(bare("credential", "list", "--json").stdout)
-    assert "hunter2" not in table.stdout + table.stderr + str(found)
+    assert "shown-to-ps" not in table.stdout + table.stderr + str(found)
     assert found[0] == {"name": "one", "type": "DATA", "endpoint": "s3://b", "fields": ["access_key", "access_key_id"]}
     assert [one["name"] for one in found] == ["one", "two", "three"]
     for name in ("one", "two", "three"):
@@ -62,9 +64,9 @@ def test_they_are_listed_without_a_value_and_deleted(bare: Osmo) -> None:
 
 
 def test_a_mistake_shows_no_secret(bare: Osmo) -> None:
-    for arguments in (("--payload", "hunter2"), ("--payload", "endpoint=s3://b", "acces_key=hunter2")):
+    for arguments in (("--payload", "shown-to-ps"), ("--payload", "endpoint=s3://b", "acces_key=shown-to-ps")):
         wrong = bare("credential", "set", "x", *arguments)
-        assert (wrong.returncode, "hunter2" in wrong.stdout + wrong.stderr) == (2, False)
+        assert (wrong.returncode, "shown-to-ps" in wrong.stdout + wrong.stderr) == (2, False)
         assert len(wrong.stderr.splitlines()) == 1
 
 
@@ -72,10 +74,9 @@ def test_a_secret_is_nowhere_but_in_files_that_nobody_else_may_read(
     bare: Osmo, server: S3Server, bucket: Bucket
 ) -> None:
     """Planted in the environment and in the file; looked for in all that was printed, written, shown."""
-    planted = "pl4nted-s3cret"
+    planted = WRONG
     bare.environ |= {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": planted}
-    (bare.directory / "secret").write_text(planted)
-    (bare.directory / "secret").chmod(0o600)
+    keep_secret(bare.directory / "secret", planted)
     (bare.directory / "d").mkdir()
     url = f"s3://{bucket.name}/x"
     said = [

@@ -8,6 +8,7 @@ import pytest
 
 from acceptance.conftest import Bucket
 from support.cli import Osmo, until
+from support.planted import WRONG, keep_secret, shown
 from support.servers import S3Server, moto_s3, rclone_s3, s3_client
 from support.stored import Stored
 
@@ -79,20 +80,19 @@ def test_credentials_that_are_wrong_later_are_read_again_when_they_are_right(osm
     keys.parent.mkdir()
     right = f"[default]\naws_access_key_id = {osmo.environ.pop('AWS_ACCESS_KEY_ID')}\n"
     right += f"aws_secret_access_key = {osmo.environ.pop('AWS_SECRET_ACCESS_KEY')}\n"
-    keys.write_text(right.replace("= ", "= not-"))
+    keep_secret(keys, right.replace("= ", "= not-"))
     run = osmo.submit(osmo.task(WORK, checkpoint=entry(f"s3://{bucket.name}")), "--no-check")
     until(lambda: failed(osmo, run))
     error = osmo.status(run)["streams"][0]["error"]
     assert "credentials: profile 'default' in ~/.aws/credentials" in error
     assert osmo.query(run)["status"] == "RUNNING"
     assert not bucket.files()
-    keys.write_text(right)
+    keep_secret(keys, right)
     until(lambda: bucket.files() == {"data/a"})
     go(osmo)
     assert osmo.wait(run).returncode == 0
     assert bucket.files() == {"data/a", "data/b"}
-    log = osmo.attempt(run).log.read_text()
-    assert "not-SECRET" not in log
+    assert not shown(osmo.attempt(run).log.read_text())
 
 
 def test_a_bucket_that_is_not_there_yet_is_used_when_it_is_made(osmo: Osmo) -> None:
@@ -133,14 +133,14 @@ def test_a_task_whose_last_checkpoint_cannot_be_stored_has_failed(
 
 def test_a_store_that_says_no_is_refused_at_submit(osmo: Osmo, bucket: Bucket) -> None:
     spec = osmo.task("echo started > started", checkpoint=entry(f"s3://{bucket.name}"))
-    refused = osmo("workflow", "submit", spec, AWS_SECRET_ACCESS_KEY="wrong-and-secret")
+    refused = osmo("workflow", "submit", spec, AWS_SECRET_ACCESS_KEY=WRONG)
 
     assert refused.returncode == 2
     assert f"s3://{bucket.name}" in refused.stderr
     assert "403" in refused.stderr
     assert "credentials: environment (AWS_ACCESS_KEY_ID)" in refused.stderr
     assert "Nothing was started. --no-check starts it nevertheless." in refused.stderr
-    assert "wrong-and-secret" not in refused.stderr + refused.stdout
+    assert not shown(refused.stderr + refused.stdout)
     assert not (osmo.directory / "started").exists()
     assert osmo("workflow", "list").stdout == "There are no workflows to view.\n"
 

@@ -13,6 +13,7 @@ from osmo.errors import NoBucket, NoCredentials, NotFound
 from osmo.store import multipart, obs
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
+from support.planted import keep_secret
 from support.servers import NO_METADATA, S3Server, s3_client
 
 
@@ -157,6 +158,7 @@ def write_profile(home: Path, server: S3Server, secret: str = "") -> None:
         "[profile work]\nregion = us-east-1\nservices = mine\n"
         f"[services mine]\ns3 =\n  endpoint_url = {server.endpoint}\n"
     )
-    (home / ".aws/credentials").write_text(
-        f"[work]\naws_access_key_id = {server.key}\naws_secret_access_key = {secret or server.secret}\n"
+    keep_secret(
+        home / ".aws/credentials",
+        f"[work]\naws_access_key_id = {server.key}\naws_secret_access_key = {secret or server.secret}\n",
     )

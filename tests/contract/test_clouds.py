@@ -15,6 +15,7 @@ from osmo.store.base import Store
 from osmo.store.open import open_store, probe
 from support.azurite import ACCOUNT, KEY, Azurite, azurite
 from support.google import Google, google
+from support.planted import keep_secret
 from support.servers import NO_METADATA, S3Server
 from support.swift import NAMESPACE
 
@@ -35,7 +36,7 @@ def fake_google() -> Iterator[Google]:
 
 def keep(home: Path, profiles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """An environment with these credentials in OSMO's file. JSON is YAML, too."""
-    (home / "config.yaml").write_text(json.dumps({"auth": {"data": profiles}}))
+    keep_secret(home / "config.yaml", json.dumps({"auth": {"data": profiles}}))
     return {**NO_METADATA, "OSMO_CONFIG_FILE_DIR": str(home)}
 
 
@@ -129,9 +130,8 @@ class TestGoogle(StoreContract):
 
     def test_a_login_that_is_not_valid_any_more(self, fake_google: Google, tmp_path: Path) -> None:
         key = tmp_path / "key.json"
-        key.write_text(
-            json.dumps({"type": "service_account", "private_key": "hunter2", "private_key_id": "", "client_email": ""})
-        )
+        account = {"type": "service_account", "private_key": "hunter2", "private_key_id": "", "client_email": ""}
+        keep_secret(key, json.dumps(account))
         environ = {**NO_METADATA, "HOME": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": str(key)}
         with pytest.raises(StoreError) as caught:
             probe(f"gs://{BUCKET}", environ)

@@ -14,6 +14,7 @@ from contract.store import MIB, PART, Moved, StoreContract, listed
 from osmo.errors import AccessDenied, NoBucket, NotFound, StoreError, Unavailable, UnknownHost
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
+from support import planted
 from support.memory import MemoryStore
 from support.servers import NO_METADATA, S3Server, free_port, rclone_s3, s3_client, silent_server
 from support.stores import Overwriting
@@ -260,7 +261,7 @@ class TestRclone(S3Contract):
     @pytest.mark.parametrize(
         ("wrong", "code"),
         [
-            ({"AWS_SECRET_ACCESS_KEY": "wr0ng"}, "SignatureDoesNotMatch"),
+            ({"AWS_SECRET_ACCESS_KEY": planted.WRONG}, "SignatureDoesNotMatch"),
             ({"AWS_ACCESS_KEY_ID": "who"}, "InvalidAccess"),
         ],
     )
@@ -280,7 +281,7 @@ class TestRclone(S3Contract):
             assert server.endpoint in said
             assert "environment (AWS_ACCESS_KEY_ID)" in said
             assert caught.value.hint
-            assert not any(secret in said + caught.value.hint for secret in ("wr0ng", "who", "SECRET"))
+            assert not any(secret in said + caught.value.hint for secret in (planted.WRONG, "who", planted.SECRET))
 
     def test_credentials_that_are_corrected_are_found(self, server: S3Server, tmp_path: Path) -> None:
         environ = {**NO_METADATA, "HOME": str(tmp_path), "AWS_PROFILE": "work"}
@@ -336,7 +337,7 @@ def environ_of(endpoint: str) -> dict[str, str]:
         **NO_METADATA,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "AWS_ACCESS_KEY_ID": "KEY",
-        "AWS_SECRET_ACCESS_KEY": "SECRET",
+        "AWS_SECRET_ACCESS_KEY": planted.SECRET,
     }
 
 

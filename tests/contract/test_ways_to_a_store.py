@@ -18,6 +18,7 @@ from contract.conftest import BUCKET
 from contract.store import listed
 from osmo.errors import StoreError, Unavailable
 from osmo.store.open import open_store, probe
+from support.planted import keep_secret
 from support.servers import NO_METADATA, S3Server, rclone_s3
 
 KEYS = {"access_key_id": "AKIA", "access_key": "hunter2"}
@@ -154,7 +155,7 @@ def recorder() -> Iterator[Recorder]:
 
 def kept(directory: Path, recorder: Recorder, **more: str) -> dict[str, str]:
     values = {**KEYS, "override_url": recorder.endpoint, "region": "r", **more}
-    (directory / "config.yaml").write_text(json.dumps({"auth": {"data": {"s3://b": values, "s3://bucket": values}}}))
+    keep_secret(directory / "config.yaml", json.dumps({"auth": {"data": {"s3://b": values, "s3://bucket": values}}}))
     return {**NO_METADATA, "OSMO_CONFIG_FILE_DIR": str(directory)}
 
 

@@ -11,6 +11,7 @@ import osmo as package
 from osmo.rundir import records
 from osmo.rundir.identity import Process
 from support.cli import Osmo, until
+from support.planted import keep_secret
 from support.servers import S3Server
 from support.stored import Stored
 
@@ -66,12 +67,12 @@ def credentials(request: pytest.FixtureRequest, osmo: Osmo, s3: S3Server) -> Non
         del osmo.environ["AWS_ACCESS_KEY_ID"], osmo.environ["AWS_SECRET_ACCESS_KEY"]
         home.mkdir()
     if request.param == "profile":
-        (home / "credentials").write_text(f"[work]\n{keys}")
+        keep_secret(home / "credentials", f"[work]\n{keys}")
         osmo.environ["AWS_PROFILE"] = "work"
     if request.param == "program":
         helper = home / "helper"
         answer = f'{{"Version": 1, "AccessKeyId": "{s3.key}", "SecretAccessKey": "{s3.secret}"}}'
-        helper.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        keep_secret(helper, f"#!/bin/sh\necho '{answer}'\n")
         helper.chmod(0o700)
         (home / "config").write_text(f"[default]\ncredential_process = {helper}\n")
 

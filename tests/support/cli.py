@@ -14,6 +14,7 @@ from typing import Any
 from osmo.rundir import records
 from osmo.rundir.identity import Process
 from osmo.rundir.paths import AttemptDir, Home, RunDir
+from support import planted
 from support.servers import NO_METADATA
 
 BIN = Path(sys.executable).parent
@@ -43,8 +44,8 @@ class Osmo:
         self._processes: list[subprocess.Popen[Any]] = []
 
     def __call__(self, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
-        return subprocess.run(
+        """Run it to its end. What it prints shows no secret."""
+        result = subprocess.run(
             [BIN / "osmo", *args],
             capture_output=True,
             text=True,
@@ -55,6 +56,8 @@ class Osmo:
             stdin=subprocess.DEVNULL,
             check=False,
         )
+        assert not planted.shown(result.stdout + result.stderr)
+        return result
 
     def start(self, *args: str, **environ: str) -> "subprocess.Popen[str]":
         """Run it beside the test."""

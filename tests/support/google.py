@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from support.planted import SECRET
 from support.servers import NO_METADATA
 
 
@@ -40,7 +41,7 @@ class Google:
     objects: dict[tuple[str, str], Stored] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     buckets: set[str] = field(default_factory=set)
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    token: str = field(default_factory=lambda: f"{SECRET}-{secrets.token_hex(8)}")
     lock: threading.Lock = field(default_factory=threading.Lock)
     generation: int = 0
     tokens_given: int = 0

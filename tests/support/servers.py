@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.planted import SECRET
+
 # Nothing in a test may ask for instance credentials: without these, obstore and botocore call the metadata address.
 NO_METADATA = {"AWS_METADATA_ENDPOINT": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true"}
 REGION = "us-east-1"
@@ -59,6 +61,7 @@ class S3Server:
     def start(self) -> None:
         """Start it, at the same port as before; it answers once this returns."""
         environ = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.directory), "TMPDIR": str(self.directory)}
+        environ["RCLONE_AUTH_KEY"] = f'"{self.key},{self.secret}"'  # a list in CSV; as an argument `ps` would show it
         with (self.directory.parent / f"server-{self.port}.log").open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ)
         deadline = time.monotonic() + _PATIENCE_S
@@ -83,7 +86,7 @@ class S3Server:
 
 @contextlib.contextmanager
 def rclone_s3(
-    directory: Path | str, *, port: int = 0, key: str = "KEY", secret: str = "SECRET", buckets: tuple[str, ...] = ()
+    directory: Path | str, *, port: int = 0, key: str = "KEY", secret: str = SECRET, buckets: tuple[str, ...] = ()
 ) -> Iterator[S3Server]:
     """rclone's S3 server over a directory: signatures are checked, `If-None-Match` is ignored.
 
@@ -93,8 +96,7 @@ def rclone_s3(
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     address = f"127.0.0.1:{port}"
-    options = ["--addr", address, "--auth-key", f"{key},{secret}", "--config", "/dev/null"]
-    command = [_rclone(), "serve", "s3", *options, str(directory)]
+    command = [_rclone(), "serve", "s3", "--addr", address, "--config", "/dev/null", str(directory)]
     server = S3Server(f"http://{address}", port, key, secret, directory, command)
     for bucket in buckets:
         server.make_bucket(bucket)
@@ -113,7 +115,7 @@ def moto_s3(buckets: tuple[str, ...] = ()) -> Iterator[S3Server]:
     running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
-    server = S3Server(f"http://{host}:{port}", port, "KEY", "SECRET", Path(os.devnull), [])
+    server = S3Server(f"http://{host}:{port}", port, "KEY", SECRET, Path(os.devnull), [])
     try:
         for bucket in buckets:
             server.make_bucket(bucket)

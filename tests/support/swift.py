@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from support.needs import missing
+from support.planted import SECRET
 from support.servers import S3Server, answers, free_port
 
 NAMESPACE = "AUTH_team"
@@ -18,7 +19,7 @@ _PATIENCE_S = 60.0
 
 
 @contextlib.contextmanager
-def swift(directory: Path, buckets: tuple[str, ...] = (), *, secret: str = "SECRET") -> Iterator[S3Server]:
+def swift(directory: Path, buckets: tuple[str, ...] = (), *, secret: str = SECRET) -> Iterator[S3Server]:
     """A server of one account and one user, who may all. Signatures are checked, `If-None-Match` is ignored. A bucket
     is one of its containers."""
     if not (_UNPACKED / "installed").exists():

@@ -5,6 +5,7 @@ import pytest
 
 from osmo.errors import NoCredentials
 from osmo.store.credentials import Credentials, _session, in_words, prepare
+from support.planted import keep_secret
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "hunter2"}
 NOWHERE = {"AWS_EC2_METADATA_DISABLED": "true"}
@@ -13,7 +14,7 @@ NOWHERE = {"AWS_EC2_METADATA_DISABLED": "true"}
 def at(home: Path, **files: str) -> dict[str, str]:
     (home / ".aws").mkdir()
     for name, text in files.items():
-        (home / ".aws" / name).write_text(text)
+        keep_secret(home / ".aws" / name, text)
     return {"HOME": str(home), **NOWHERE}
 
 

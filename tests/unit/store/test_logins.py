@@ -12,6 +12,7 @@ from osmo.store.azure import AzureCredentials, connection
 from osmo.store.google import GoogleCredentials
 from osmo.store.profiles import NONE, Profile
 from osmo.store.url import parse
+from support.planted import keep_secret
 
 KEY = base64.b64encode(b"hunter2").decode()
 PRINCIPAL = {"AZURE_CLIENT_ID": "me", "AZURE_TENANT_ID": "t"}
@@ -81,7 +82,7 @@ def test_a_connection_string_is_taken_apart(text: str, want: dict[str, str]) -> 
 
 
 def written(path: Path, kind: str) -> str:
-    path.write_text(json.dumps({"type": kind, "private_key": "hunter2"}))
+    keep_secret(path, json.dumps({"type": kind, "private_key": "hunter2"}))
     return str(path)
 
 
@@ -96,11 +97,13 @@ def test_googles_order(tmp_path: Path) -> None:
     found.find()
     assert found.config == {"application_credentials": login}
     named = GoogleCredentials(
-        NONE, {**machine, "GOOGLE_APPLICATION_CREDENTIALS": written(tmp_path / "k", "service_account")}
+        NONE, {**machine, "GOOGLE_APPLICATION_CREDENTIALS": written(tmp_path / "key.json", "service_account")}
     )
     named.find()
-    assert named.config == {"application_credentials": str(tmp_path / "k")}
-    kept = GoogleCredentials(Profile("gs://b", "credential 'g'", {"access_key": (tmp_path / "k").read_text()}), machine)
+    assert named.config == {"application_credentials": str(tmp_path / "key.json")}
+    kept = GoogleCredentials(
+        Profile("gs://b", "credential 'g'", {"access_key": (tmp_path / "key.json").read_text()}), machine
+    )
     kept.find()
     assert kept.source == "credential 'g'"
 

@@ -5,6 +5,7 @@ import pytest
 from osmo.errors import StoreError
 from osmo.store.profiles import NONE, profile_of, profiles
 from osmo.store.url import parse
+from support.planted import keep_secret
 
 FILE = """
 login: {token: hunter2}
@@ -22,7 +23,7 @@ credentials:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "config.yaml").write_text(FILE)
+    keep_secret(tmp_path / "config.yaml", FILE)
     return {"OSMO_CONFIG_FILE_DIR": str(tmp_path), "HOME": str(tmp_path)}
 
 
@@ -58,7 +59,7 @@ def test_what_we_add_to_a_profile_is_found_by_its_endpoint(environ: dict[str, st
 
 @pytest.mark.parametrize("text", ["", "a: b", "auth: 1", "auth: {data: [1]}", "- a", "auth: {data: {s3://b: text}}"])
 def test_a_file_without_credentials_has_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "config.yaml").write_text(text)
+    keep_secret(tmp_path / "config.yaml", text)
     assert not profile_of(parse("s3://b"), {"OSMO_CONFIG_FILE_DIR": str(tmp_path)}).keys
 
 
@@ -67,7 +68,7 @@ def test_without_a_file_there_is_none(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_yaml_is_named_and_not_shown(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("auth:\n  access_key: hunter2: x\n")
+    keep_secret(tmp_path / "config.yaml", "auth:\n  access_key: hunter2: x\n")
     with pytest.raises(StoreError, match=r"config.yaml, line 2: this is not YAML$") as caught:
         profiles({"OSMO_CONFIG_FILE_DIR": str(tmp_path)})
     assert "hunter2" not in str(caught.value)
