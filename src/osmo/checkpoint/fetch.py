@@ -2,10 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,12 +14,12 @@ from osmo.checkpoint.budget import ByteBudget
 from osmo.checkpoint.copies import Copies
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.parts import MIB
-from osmo.errors import NoRanges, NotFound, OsmoError, StoreError
+from osmo.errors import NotFound, OsmoError, StoreError
+from osmo.store import ahead
 from osmo.store.base import Store
 
-_RANGE = 8 * MIB
 _RANGES_AHEAD = 4
-_MEMORY = (_RANGES_AHEAD + 1) * _RANGE  # for one file: those ahead, and the one that is being written
+_MEMORY = (_RANGES_AHEAD + 1) * ahead.RANGE  # for one file: those ahead, and the one that is being written
 _ZEROS = bytes(64 * 1024)
 
 
@@ -98,7 +96,7 @@ class Fetcher:
             have = opened.tell()
             self.received(path, have)
             try:
-                for data in self._ranges(place, file.size, have):
+                for data in ahead.pieces(self.store, place, file.size, have, _RANGES_AHEAD):
                     if self.stopped():
                         raise Stopped(f"{file.name}: stopped")
                     hasher.update(data)
@@ -117,40 +115,6 @@ class Fetcher:
         path.unlink()
         self.received(path, -size)
         return max(0, size - have), False
-
-    def _ranges(self, place: str, size: int, start: int) -> Iterator[bytes]:
-        """The object's bytes from `start` on, in order, some fetched ahead."""
-        if start == 0 and 0 < size <= _RANGE:  # one request for all of it; some servers take that for no range
-            yield b"".join(self._in_order(place, size, start))
-            return
-        try:
-            yield from self._in_ranges(place, size, start)
-        except NoRanges:  # said of the first one
-            yield from self._in_order(place, size, start)
-
-    def _in_order(self, place: str, size: int, start: int) -> Iterator[bytes]:
-        position = 0
-        for data in self.store.stream(place, size):
-            if position + len(data) > start:
-                yield data[max(0, start - position) :]
-            position += len(data)
-            if position > size:
-                return
-
-    def _in_ranges(self, place: str, size: int, start: int) -> Iterator[bytes]:
-        def get(offset: int) -> bytes:
-            return self.store.get_range(place, offset, min(_RANGE, size - offset))
-
-        offsets = iter(range(start, size, _RANGE))
-        if size - start <= _RANGE:
-            yield from map(get, offsets)
-            return
-        with ThreadPoolExecutor(_RANGES_AHEAD, thread_name_prefix="range") as threads:
-            ahead = [threads.submit(get, offset) for offset in islice(offsets, _RANGES_AHEAD)]
-            while ahead:
-                data = ahead.pop(0).result()
-                ahead += [threads.submit(get, offset) for offset in islice(offsets, 1)]
-                yield data
 
 
 def matches(path: Path, file: FileRecord) -> bool:

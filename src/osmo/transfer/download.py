@@ -1,5 +1,6 @@
 """Objects of a store into local files. A file appears whole, verified, or not at all."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from osmo.clock import Clock, SystemClock
-from osmo.errors import NoRanges, StoreError, Unavailable
+from osmo.errors import StoreError, Unavailable
+from osmo.store.ahead import RANGE, pieces
 from osmo.store.base import Object, Store
 from osmo.store.keys import check_key
 from osmo.transfer.run import Done, Progress, Report, each
 from osmo.transfer.upload import AT_ONCE, MIB
 
-_PIECE = 8 * MIB
+_RANGES = 16  # at once, of all files together: that and one more for each file is in memory
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _PARTIAL = ".osmo-download."
 _NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,7 +42,7 @@ def download(
     of the same size, and the same time or digest, is left as it is. progress: as for `upload`.
     """
 
-    etags = _Etags()
+    etags, large = _Etags(), _Large()
 
     def fetch(found: Object) -> Done:
         path = _path(folder, found.key, store.url)
@@ -51,7 +53,8 @@ def download(
             "/"
         ):
             raise StoreError(f"{path}: it leads through a symbolic link")
-        return Done(_fetch(store, found, path, progress, etags))
+        with large.one_more(found.size) as ranges:
+            return Done(_fetch(store, found, path, progress, etags, ranges))
 
     def name(found: Object) -> str:
         return f"{store.url}/{found.key}"
@@ -77,10 +80,10 @@ def _path(folder: Path, key: str, url: str) -> Path:
     return folder / check_key(key, url)
 
 
-def _fetch(store: Store, found: Object, path: Path, progress: Progress, etags: "_Etags") -> int:
+def _fetch(store: Store, found: Object, path: Path, progress: Progress, etags: "_Etags", ranges: int) -> int:
     mark = hashlib.sha256(f"{store.url}\0{found.key}\0{found.etag}\0{found.size}".encode()).hexdigest()[:16]
     part = path.with_name(f"{_PARTIAL}{mark}")
-    moved = _complete(store, found, part, lambda _, size: progress(str(path), size))
+    moved = _complete(store, found, part, lambda _, size: progress(str(path), size), ranges)
     if not _verified(store, found, part, etags):
         part.unlink(missing_ok=True)
         progress(str(path), -found.size)
@@ -94,7 +97,7 @@ def _fetch(store: Store, found: Object, path: Path, progress: Progress, etags: "
     return moved
 
 
-def _complete(store: Store, found: Object, part: Path, progress: Progress) -> int:
+def _complete(store: Store, found: Object, part: Path, progress: Progress, ranges: int) -> int:
     """All of the object into `part`; what is there already stays. Returns how many bytes came."""
     with open(os.open(part, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o600), "r+b") as file:
         have = file.seek(0, os.SEEK_END)
@@ -104,7 +107,7 @@ def _complete(store: Store, found: Object, part: Path, progress: Progress) -> in
         file.truncate()
         progress(str(part), have)
         try:
-            moved = _write(store, found, file, have, part, progress)
+            moved = _write(pieces(store, found.key, found.size, have, ranges), file, part, progress)
         except BaseException:
             progress(str(part), -file.tell())
             if not file.tell():
@@ -116,28 +119,36 @@ def _complete(store: Store, found: Object, part: Path, progress: Progress) -> in
     return moved
 
 
-def _write(store: Store, found: Object, file: BinaryIO, have: int, part: Path, progress: Progress) -> int:
+def _write(received: Iterable[bytes], file: BinaryIO, part: Path, progress: Progress) -> int:
     moved = 0
-    for piece in _pieces(store, found, have):
+    for piece in received:
         file.write(piece)
         moved += len(piece)
         progress(str(part), len(piece))
     return moved
 
 
-def _pieces(store: Store, found: Object, start: int) -> Iterator[bytes]:
-    if start == 0 and found.size <= _PIECE:
-        yield store.get(found.key)
-        return
-    try:
-        for offset in range(start, found.size, _PIECE):
-            yield store.get_range(found.key, offset, min(_PIECE, found.size - offset))
-    except NoRanges:  # said of the first one
-        position = 0
-        for data in store.stream(found.key, found.size):
-            if position + len(data) > start:
-                yield data[max(0, start - position) :]
-            position += len(data)
+class _Large:
+    """How many files of more than one range are being fetched: the fewer, the more ranges of each at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    @contextlib.contextmanager
+    def one_more(self, size: int) -> Iterator[int]:
+        """Inside the block it is one of them. How many of its ranges may be fetched at once."""
+        if size <= RANGE:
+            yield 1
+            return
+        with self._lock:
+            self._count += 1
+            share = max(1, _RANGES // self._count)
+        try:
+            yield share
+        finally:
+            with self._lock:
+                self._count -= 1
 
 
 @dataclass(slots=True)

@@ -1,4 +1,6 @@
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from osmo.transfer.upload import upload
 from osmo.transfer.walk import walk
 from support.clock import FakeClock
 from support.memory import MemoryStore
-from support.stores import Flaky, Recording, Request, Wrapper
+from support.stores import Flaky, Wrapper
 
 MIB = 1 << 20
 
@@ -118,44 +120,70 @@ def test_a_file_that_changes_while_it_is_read_is_never_stored(
     assert memory.objects == {}
 
 
+class Ending(Wrapper):
+    """The process is ended by the request for what lies from `at` on. begun: where each range began."""
+
+    def __init__(self, inner: MemoryStore, at: int) -> None:
+        super().__init__(inner)
+        self.at = at
+        self.begun: set[int] = set()
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        self.begun.add(start)
+        if start == self.at:
+            raise KeyboardInterrupt
+        return self.inner.get_range(key, start, length)
+
+
 def test_what_came_before_the_end_is_not_fetched_again(memory: MemoryStore, clock: FakeClock, tmp_path: Path) -> None:
     body = os.urandom(20 * MIB)
     memory.put("big", body)
-
-    def ending(request: Request) -> None:
-        if request.method == "get_range" and len(recording.requests) == 3:
-            raise KeyboardInterrupt
-
-    recording = Recording(memory, ending)
     with pytest.raises(KeyboardInterrupt):
-        download(recording, memory.list(""), tmp_path, clock=clock)
+        download(Ending(memory, at=16 * MIB), memory.list(""), tmp_path, clock=clock)
     (part,) = tmp_path.iterdir()
     assert (part.name.startswith(".osmo-download."), part.stat().st_size) == (True, 16 * MIB)
-    recording.then = lambda _: None
-    recording.take()
-    report = download(recording, memory.list(""), tmp_path, clock=clock)
-    assert report.size == 4 * MIB
+    whole = Ending(memory, at=-1)
+    report = download(whole, memory.list(""), tmp_path, clock=clock)
+    assert (report.size, whole.begun) == (4 * MIB, {16 * MIB})
     assert [path.name for path in tmp_path.iterdir()] == ["big"]
     assert (tmp_path / "big").read_bytes() == body
+
+
+class Together(Wrapper):
+    """Answers a request for a range once there are four of them."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        super().__init__(inner)
+        self.four = threading.Barrier(4, timeout=30)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        self.four.wait()
+        return self.inner.get_range(key, start, length)
+
+
+def test_ranges_of_one_large_file_are_fetched_at_once(memory: MemoryStore, clock: FakeClock, tmp_path: Path) -> None:
+    body = os.urandom(31 * MIB + 1)
+    memory.put("big", body)
+    download(Together(memory), memory.list(""), tmp_path, clock=clock)
+    assert (tmp_path / "big").read_bytes() == body
+
+
+def test_many_large_files_share_what_is_fetched_at_once() -> None:
+    large = downloading._Large()
+    with large.one_more(9 * MIB) as first, large.one_more(9 * MIB) as second, large.one_more(1) as small:
+        assert (first, second, small) == (16, 8, 1)
+    with large.one_more(9 * MIB) as alone:
+        assert alone == 16
 
 
 def test_the_half_of_another_object_is_not_gone_on_with(memory: MemoryStore, clock: FakeClock, tmp_path: Path) -> None:
     memory.put("big", bytes(20 * MIB))
     with pytest.raises(KeyboardInterrupt):
-        download(_interrupted(memory), memory.list(""), tmp_path, clock=clock)
+        download(Ending(memory, at=8 * MIB), memory.list(""), tmp_path, clock=clock)
     body = os.urandom(20 * MIB)
     memory.put("big", body)
     download(memory, memory.list(""), tmp_path, clock=clock)
     assert (tmp_path / "big").read_bytes() == body
-
-
-def _interrupted(memory: MemoryStore) -> Recording:
-    def ending(request: Request) -> None:
-        if request.method == "get_range" and len(recording.requests) == 2:
-            raise KeyboardInterrupt
-
-    recording = Recording(memory, ending)
-    return recording
 
 
 class Mixed(Wrapper):
@@ -179,11 +207,11 @@ class Damaging(Wrapper):
 
     damaged = False
 
-    def get(self, key: str) -> bytes:
+    def stream(self, key: str, size: int) -> Iterator[bytes]:
         if not self.damaged:
             self.damaged = True
-            return b"onf"
-        return self.inner.get(key)
+            return iter((b"onf",))
+        return self.inner.stream(key, size)
 
 
 def test_bytes_that_are_not_the_objects_are_fetched_again(clock: FakeClock, tmp_path: Path) -> None:
