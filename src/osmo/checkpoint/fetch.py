@@ -91,9 +91,7 @@ class Fetcher:
         """From one key. How many bytes came, and whether it all is what it should be; what is not is removed."""
         hasher = blake3()
         with _opened(path) as opened:
-            while data := opened.read(MIB):
-                hasher.update(data)
-            have = opened.tell()
+            have = _hashed(opened, hasher)
             self.received(path, have)
             try:
                 for data in ahead.pieces(self.store, place, file.size, have, _RANGES_AHEAD):
@@ -102,13 +100,14 @@ class Fetcher:
                     hasher.update(data)
                     _write(opened, data)
                     self.received(path, len(data))
-                opened.truncate()  # to where we are, which may lie behind a hole
+                opened.flush()
+                if os.fstat(opened.fileno()).st_size != opened.tell():  # a hole at the end, or what was there before
+                    opened.truncate()
             except BaseException:
                 self.received(path, -opened.tell())
                 raise
             size = opened.tell()
             if hasher.hexdigest() == file.digest and size == file.size:
-                opened.flush()
                 if size > flushing.SMALL:
                     os.fsync(opened.fileno())
                 return size - have, True
@@ -148,6 +147,14 @@ def dress(path: Path, file: FileRecord) -> None:
 def _opened(path: Path) -> BinaryIO:
     """The file for reading from its beginning and writing at its end, made if it is not there."""
     return open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b")
+
+
+def _hashed(file: BinaryIO, hasher: blake3) -> int:
+    """Take what is in the file into the digest. How many bytes."""
+    if os.fstat(file.fileno()).st_size:
+        while data := file.read(MIB):
+            hasher.update(data)
+    return file.tell()
 
 
 def _write(file: BinaryIO, data: bytes) -> None:

@@ -6,6 +6,7 @@ url is read.
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -148,27 +149,23 @@ class _Bringing:
         """Those that are complete; whether under their temporary name. Raises what no other file would escape."""
         blocked = self._make({item.path.parent for item in items})
         ready: dict[Target, bool] = {}
+        waiting, taking = iter(items), threading.Lock()
 
-        def one(item: Target) -> None:
-            if self._ended():
-                return
-            try:
-                if (error := blocked.get(item.path.parent)) is not None:
-                    raise error
-                if item.path.is_dir() and not item.path.is_symlink():
-                    raise RestoreError(f"{item.path} is a folder, the checkpoint has a file of that name")
-                is_there = matches(item.path, item.file)
-                came = 0 if is_there else self._fetch(item.file, item.unfinished)
-                if is_there:
-                    self._onlooker.received(item.path, item.file.size)
-                ready[item] = not is_there
-                self._onlooker.done(Restored(item.file, came))
-            except (OSError, StoreError, RestoreError) as error:
-                self._failed(item, error)
+        def work() -> None:
+            while not self._ended():
+                with taking:
+                    item = next(waiting, None)
+                if item is None:
+                    return
+                try:
+                    ready[item] = self._bring(item, blocked.get(item.path.parent))
+                except (OSError, StoreError, RestoreError) as error:
+                    self._failed(item, error)
 
+        # A few threads that help themselves: a future for every small file would cost more than its request.
         with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="restore") as threads:
-            for _ in threads.map(one, items):
-                pass
+            for each in [threads.submit(work) for _ in range(min(_FILES_AT_ONCE, len(items)))]:
+                each.result()
         if self._onlooker.stopped():
             raise Stopped("stopped")
         if self._fatal is not None:
@@ -176,6 +173,19 @@ class _Bringing:
         small = [item.unfinished for item, fetched in ready.items() if fetched and item.file.size <= flushing.SMALL]
         flushing.files(small, self._folder)
         return {item: ready[item] for item in items if item in ready}
+
+    def _bring(self, item: Target, blocked: OsmoError | None) -> bool:
+        """Whether it is under its temporary name now, or was there already. blocked: why it has no folder."""
+        if blocked is not None:
+            raise blocked
+        if item.path.is_dir() and not item.path.is_symlink():
+            raise RestoreError(f"{item.path} is a folder, the checkpoint has a file of that name")
+        is_there = matches(item.path, item.file)
+        came = 0 if is_there else self._fetch(item.file, item.unfinished)
+        if is_there:
+            self._onlooker.received(item.path, item.file.size)
+        self._onlooker.done(Restored(item.file, came))
+        return not is_there
 
     def _failed(self, item: Target, error: OSError | OsmoError) -> None:
         ours = _ours(error, item.path)

@@ -21,9 +21,9 @@ from osmo.errors import StoreError
 from osmo.store.keys import check_key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """One file: where it is to be, and the name it has until it is complete."""
+    """One file: where it is to be, and the name it has until it is complete. No two of one record are the same."""
 
     file: FileRecord
     path: Path

@@ -116,6 +116,9 @@ class ObsStore:
 
     def stream(self, key: str, size: int) -> Iterator[bytes]:
         pieces = self._ask(partial(_pieces, key=key), Purpose.READ, size, key)
+        if isinstance(pieces, bytes):
+            yield pieces
+            return
         while (piece := self._ask(lambda _: next(pieces, None), Purpose.READ, size, key)) is not None:
             yield piece
 
@@ -207,8 +210,10 @@ class ObsStore:
     def _asking_boto(self, key: str, asked: Asked = Asked.PLAIN) -> Iterator[None]:
         """Inside the block botocore is asked. Every error of it comes out as ours."""
         subject = self._subject(key)
-        with self._renewing(subject), our_boto_errors(subject, asked, source=self._source):
-            yield
+        with self._renewing(subject):
+            self._find_credentials(subject)
+            with our_boto_errors(subject, asked, source=self._source):
+                yield
 
     @property
     def _source(self) -> str:
@@ -223,18 +228,21 @@ class ObsStore:
     ) -> R:
         """Make one request. Every error of it comes out as ours."""
         subject = self._subject(key)
-        with (
-            self._renewing(subject),
-            self._named(),
-            our_errors(subject, asked, self._clients.taken, source=self._source),
-        ):
+        try:
+            self._find_credentials(subject)
             return request(self._clients.get(purpose, size))
+        except Exception:  # only now: for a small file, to be ready for it took longer than all else here
+            with (
+                self._renewing(subject),
+                self._named(),
+                our_errors(subject, asked, self._clients.taken, source=self._source),
+            ):
+                raise
 
     @contextlib.contextmanager
     def _renewing(self, subject: str) -> Iterator[None]:
-        """Inside the block there are credentials. If they are refused there, others are looked for next time."""
+        """If credentials are refused inside the block, others are looked for next time."""
         try:
-            self._find_credentials(subject)
             yield
         except AccessDenied as error:
             self._credentials.forget()
@@ -291,10 +299,10 @@ def _multipart(url: StoreUrl, place: Place, credentials: Credentials) -> Multipa
     return Multipart(url, BotoClients(url.bucket, place, credentials, 2 * AT_ONCE))
 
 
-def _pieces(client: "ObjectStore", *, key: str) -> Iterator[bytes]:
-    """The object's bytes; a small one in one piece, at once: that takes half the work."""
+def _pieces(client: "ObjectStore", *, key: str) -> bytes | Iterator[bytes]:
+    """The object's bytes; a small one's at once: that takes half the work."""
     found = obstore.get(client, key)
-    return iter((found.bytes().to_bytes(),)) if found.meta["size"] <= _PIECE else map(bytes, found.stream(_PIECE))
+    return found.bytes().to_bytes() if found.meta["size"] <= _PIECE else map(bytes, found.stream(_PIECE))
 
 
 def _get(client: "ObjectStore", *, key: str, at_most: int) -> tuple[int, bytes | None]:
