@@ -11,9 +11,13 @@ import pytest
 from contract.conftest import BUCKET
 from contract.s3 import S3Contract, path_of, write_profile
 from contract.store import MIB, PART, Moved, StoreContract, listed
-from osmo.errors import AccessDenied, NoBucket, NotFound, StoreError, Unavailable, UnknownHost
-from osmo.store.base import Store
+from osmo.clock import SystemClock
+from osmo.errors import AccessDenied, NoBucket, NoCopy, NotFound, StoreError, Unavailable, UnknownHost
+from osmo.store import obs, splice
+from osmo.store.base import Object, Range, Splicing, Store
+from osmo.store.condition import Conditions
 from osmo.store.open import open_store, probe
+from osmo.store.trust import Trust
 from support import planted
 from support.memory import MemoryStore
 from support.servers import NO_METADATA, S3Server, free_port, rclone_s3, s3_client, silent_server
@@ -291,6 +295,31 @@ class TestRclone(S3Contract):
             store.put("k", b"")
         write_profile(tmp_path, server)
         store.put("k", b"")
+
+    def test_that_it_does_not_splice_is_known_to_the_next_process(
+        self, server: S3Server, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def process(cache: str) -> Store:
+            for module in (obs, splice):
+                monkeypatch.setattr(module, "TRUST", Trust(SystemClock()))
+            return open_store(f"s3://{BUCKET}/{folder}", {**server.environ, "XDG_CACHE_HOME": f"{tmp_path}/{cache}"})
+
+        first = process("mine")
+        source = Object("k", PART, first.put("k", bytes(PART)))
+        with pytest.raises(NoCopy):
+            first.splice("new", source, iter((Range(0, PART), b"x")), concurrency=1)
+        assert process("mine").splices() is None
+        assert process("another user's").splices() is Splicing.ANY
+
+    def test_whether_it_heeds_a_condition_is_asked_by_each_process(
+        self, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Tomorrow another server may stand at its address."""
+        environ = {**server.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        for _ in range(2):
+            monkeypatch.setattr(obs, "KNOWN", Conditions())
+            assert open_store(f"s3://{BUCKET}/x", environ).excludes() is False
+        assert not (tmp_path / "osmo/stores.json").exists()
 
     def test_in_a_bucket_where_nothing_was_ever_begun_nothing_is_unfinished(self, server: S3Server) -> None:
         """The server says so with 404 NoSuchUpload."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from osmo.errors import AlreadyExists, NoCondition, StoreError
+from osmo.store.notes import Fact, Notes
 
 _PROBE = ".osmo/probe-"
 
@@ -39,15 +40,28 @@ class Conditions:
         with self._lock:
             return self._known.get(bucket)
 
-    def of(self, bucket: tuple[str, str], store: Writing) -> Condition:
-        """Found by writing, unless it is known. A `StoreError` of a write comes out, and nothing is remembered."""
-        found = self.known(bucket) or ask(store)
+    def of(self, bucket: tuple[str, str], store: Writing, notes: Notes | None = None) -> Condition:
+        """Found by writing, unless it is known. A `StoreError` of a write comes out, and nothing is remembered.
+
+        notes: what another process of this machine found is believed. Not to be given where another server may stand
+        at this address tomorrow: the records of two writers that think differently of one bucket could meet.
+        """
+        found = self.known(bucket) or _noted(bucket, notes)
+        if found is None:
+            found = ask(store)
+            if notes is not None:
+                notes.put(Fact.CONDITION, bucket, found.value)
         with self._lock:
             self._known[bucket] = found
         return found
 
 
 KNOWN = Conditions()
+
+
+def _noted(bucket: tuple[str, str], notes: Notes | None) -> Condition | None:
+    said = notes.get(Fact.CONDITION, bucket) if notes is not None else ""
+    return Condition(said) if said in {each.value for each in Condition} else None
 
 
 def ask(store: Writing) -> Condition:

@@ -28,6 +28,7 @@ from osmo.store.credentials import Credentials, Finding
 from osmo.store.hints import UNKNOWN_HOST
 from osmo.store.keys import check_key, under
 from osmo.store.multipart import AT_ONCE, Multipart
+from osmo.store.notes import Fact, Notes
 from osmo.store.parts import sending
 from osmo.store.splice import put_together
 from osmo.store.trust import TRUST
@@ -55,8 +56,16 @@ class ObsStore:
     `Unavailable`, on `put_new` as well: two requests met, and only a read can tell which one is there now.
     """
 
-    def __init__(self, url: StoreUrl, place: Place, credentials: Finding, clients: Clients | None = None) -> None:
+    def __init__(
+        self,
+        url: StoreUrl,
+        place: Place,
+        credentials: Finding,
+        clients: Clients | None = None,
+        notes: Notes | None = None,
+    ) -> None:
         self._url, self._place, self._credentials = url, place, credentials
+        self._notes = notes or Notes(None)
         self._clients = clients or Clients(url.bucket, url.path, place, credentials)
         self._multipart = _multipart(url, place, credentials) if isinstance(credentials, Credentials) else None
 
@@ -76,7 +85,7 @@ class ObsStore:
         try:
             return self.put_if_none(key, body)
         except NoCondition:
-            if KNOWN.of(self._bucket, self) is not Condition.REFUSED:
+            if self._condition() is not Condition.REFUSED:
                 raise
             return self.put(key, body)
 
@@ -153,7 +162,7 @@ class ObsStore:
         )
 
     def splices(self) -> Splicing | None:
-        if self._multipart is None or not TRUST.has(self._bucket):
+        if self._multipart is None or not TRUST.has(self._bucket) or self._notes.get(Fact.SPLICING, self._bucket):
             return None
         return Splicing.EQUAL if self._place.equal_parts else Splicing.ANY
 
@@ -166,7 +175,11 @@ class ObsStore:
             with self._asking_boto(key, Asked.COPY):
                 multipart.splice(source, key, sent, concurrency, _COPIED_FASTER)
 
-        return put_together(self, self._bucket, key, source, parts, send)
+        try:
+            return put_together(self, self._bucket, key, source, parts, send)
+        except NoCopy:
+            self._notes.put(Fact.SPLICING, self._bucket, "no")
+            raise
 
     def delete(self, key: str) -> None:
         try:
@@ -175,7 +188,7 @@ class ObsStore:
             return
 
     def excludes(self) -> bool:
-        return KNOWN.of(self._bucket, self) is Condition.KEPT
+        return self._condition() is Condition.KEPT
 
     def versioned(self) -> bool | None:
         """Whether the bucket keeps what is overwritten; None if it does not say."""
@@ -198,6 +211,10 @@ class ObsStore:
             return
         with _hygiene(), self._asking_boto(""):
             self._multipart.abort(upload)
+
+    def _condition(self) -> Condition:
+        # Behind an address of one's own another server may stand tomorrow: each process asks that.
+        return KNOWN.of(self._bucket, self, None if self._place.custom else self._notes)
 
     def _copy_by_parts(self, source: str, key: str) -> None:
         if self._multipart is None:

@@ -15,6 +15,7 @@ from osmo.store.credentials import Credentials, Finding
 from osmo.store.file import FileStore
 from osmo.store.google import GoogleClients, GoogleCredentials
 from osmo.store.limit import Bandwidth, Limited
+from osmo.store.notes import notes_of
 from osmo.store.obs import ObsStore
 from osmo.store.profiles import profile_of
 from osmo.store.reach import reached
@@ -48,7 +49,7 @@ def _bucket(url: StoreUrl, environ: Mapping[str, str], at_most_s: float = math.i
     else:
         found = Credentials(environ, url=url)
         clients = Clients(url.bucket, url.path, place, found, at_most_s=at_most_s)
-    return ObsStore(url, place, found, clients)
+    return ObsStore(url, place, found, clients, notes_of(environ))
 
 
 def prepare(url: str, environ: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Where a server of its own address wants the bucket's name: in the path, or in the host name.
 
 Path style is what every server for one's own machines speaks (MinIO, Ceph, rclone); some clouds refuse it. A server is
-asked once, without credentials, in both styles if need be.
+asked once, without credentials, in both styles if need be; what it says is noted for a day.
 """
 
 import ipaddress
@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from osmo.store.aws import NoRedirect, Place
+from osmo.store.notes import Fact, notes_of
 
 _TIMEOUT_S = 5.0
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
@@ -57,13 +58,16 @@ def style_of(place: Place, bucket: str, environ: Mapping[str, str]) -> str:
     """`path` or `virtual`. Asks the server if its address leaves room for both; `path` if it does not answer."""
     if not may_be_virtual(place.endpoint, bucket):
         return "path"
-    if not (style := KNOWN.get((place.endpoint, bucket))):
+    notes, named = notes_of(environ), (place.endpoint, bucket)
+    style = KNOWN.get(named) or notes.get(Fact.STYLE, named)
+    if style not in ("path", "virtual"):
         by_path = ask(f"{place.endpoint}/{quote(bucket)}", place.ca, environ)
         if not by_path.status:
             return "path"  # nothing is remembered: the next one may hear more
         by_host = Said() if decided(by_path) else ask(place.with_bucket(bucket).endpoint, place.ca, environ)
         style = choice(by_path, by_host)
-        KNOWN.put((place.endpoint, bucket), style)
+        notes.put(Fact.STYLE, named, style)
+    KNOWN.put(named, style)
     return style
 
 

@@ -121,6 +121,15 @@ def test_what_was_found_out_is_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     assert asked == ["https://once.example.com/b", "https://b.once.example.com"]
 
 
+def test_what_was_found_out_is_known_to_the_next_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    place = Place("https://noted.example.com", "r", custom=True)
+    for answer in (Said(403, "InvalidPathAccess"), Said(403)):
+        monkeypatch.setattr(style, "KNOWN", style._Known())
+        monkeypatch.setattr(style, "ask", lambda *_, said=answer: said)
+        assert style.style_of(place, "b", {"HOME": str(tmp_path)}) == "virtual"
+    assert (tmp_path / ".cache/osmo/stores.json").exists()
+
+
 def test_silence_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place("https://silent.example.com", "r", custom=True)
     assert style.style_of(place, "b", {}) == "path"
