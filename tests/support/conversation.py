@@ -7,10 +7,11 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import h11
 
-from support.faults import CHUNK, Active, Answer, Exchange
+from support.faults import CHUNK, Active, Answer, Exchange, Fault
 
 _CONTINUE_S = 1.0  # how long the server has to say 100, if it knows of `Expect` at all
 _LINGER_S = 2.0
@@ -208,9 +209,10 @@ class Conversation:
     def _return(self, response: h11.Response, server: Side) -> None:
         exchange = self.client.exchange
         exchange.status = response.status_code
+        active = self.client.active
+        lie = active.fault if active is not None and active.fault.is_a_lie else None
         try:
-            self.client.send(response)
-            for event in server.message():
+            for event in chain([response], server.message()) if lie is None else _lie(lie, response, server.message()):
                 self.client.send(event)
         except (_Cut, OSError, h11.ProtocolError):
             exchange.status = None
@@ -241,6 +243,21 @@ class Conversation:
         server, self.server = self.server, None
         if server is not None:
             server.close(reset=reset)
+
+
+def _lie(fault: Fault, head: h11.Response, events: Iterable[h11.Event]) -> Iterator[h11.Event]:
+    """What the client gets instead."""
+    body = b"".join(bytes(event.data) for event in events if isinstance(event, h11.Data))
+    told = dict(fault.headers)
+    if fault.body is not None or fault.body_to is not None:
+        body = (body if fault.body is None else fault.body)[: fault.body_to]
+        told = {"content-length": str(len(body))} | told
+    kept = [pair for pair in head.headers.raw_items() if pair[0].lower().decode() not in (*told, "transfer-encoding")]
+    headers = [*kept, *((name.encode(), value.encode()) for name, value in told.items())]
+    yield h11.Response(status_code=head.status_code, headers=headers, reason=head.reason)
+    if body:
+        yield h11.Data(data=body)
+    yield h11.EndOfMessage()
 
 
 def _exhaust(events: Iterable[h11.Event]) -> None:

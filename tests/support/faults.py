@@ -25,7 +25,9 @@ class Fault:
     is reset after so many bytes of the request; reset_down_at: of the answer; truncate_at: closed there, in good order.
     These count headers too, and what is shorter passes. hold: it is received whole, and sent on when the fault ends.
     without: headers that the server does not see (lower case). forward: whether the server sees it at all. answer: what
-    the client is told in the end; a status comes as S3 would say it.
+    the client is told in the end; a status comes as S3 would say it. body_to: how long the body of the answer is cut,
+    as its head says, too; body: what stands in its place; headers: what stands in place of the server's own of these
+    names (lower case).
     """
 
     latency_s: float = 0.0
@@ -38,6 +40,14 @@ class Fault:
     without: tuple[str, ...] = ()
     forward: bool = True
     answer: int | Answer = Answer.THEIRS
+    body_to: int | None = None
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_a_lie(self) -> bool:
+        """The answer looks well, and is not the server's."""
+        return self.body_to is not None or self.body is not None or bool(self.headers)
 
 
 ERROR = Fault(forward=False, answer=500)

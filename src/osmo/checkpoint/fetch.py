@@ -69,7 +69,8 @@ class Fetcher:
         for place in self.copies.of(file):
             try:
                 fetched, right = self._from(place, file, path)
-                if not right and fetched < file.size:  # what was left over was not what it should be
+                if not right and (fetched < file.size or self._looks_right(place, file)):
+                    # What was left over was not what it should be, or what came is not what lies there.
                     came += fetched
                     fetched, right = self._from(place, file, path)
             except NotFound:
@@ -86,6 +87,10 @@ class Fetcher:
             other = True
         what = "does not have the digest that the record says" if other else "is not there any more"
         raise Lost(f"{file.name}: the object {self.store.url}/{file.place} {what}", file.place, other=other)
+
+    def _looks_right(self, place: str, file: FileRecord) -> bool:
+        found = self.store.head(place)
+        return (found.size, found.etag) == (file.size, file.etag)
 
     def _from(self, place: str, file: FileRecord, path: Path) -> tuple[int, bool]:
         """From one key. How many bytes came, and whether it all is what it should be; what is not is removed."""
