@@ -125,19 +125,25 @@ class Epoch:
 
     def check(self, store: Store) -> None:
         """Raises Fenced if somebody else has claimed the stream since."""
-        mine = self.number if self.exclusive else self.epoch
         open_key = self._offer.key if self._offer is not None else ""  # one's own, if it got through
         slots = log.slots(store, self.place.stream)
-        above = [slot for slot in slots if self._rank(slot) > mine and slot.key != open_key]
-        if above:  # the first of them is a claim, and claims are never removed
-            raise Fenced(log.read(store, min(above, key=lambda slot: slot.number)).writer)
+        above = [slot for slot in slots if slot.key != open_key and self._may_be_above(slot)]
+        for slot in sorted(above, key=lambda slot: slot.number):  # the first is a claim, and claims are never removed
+            record = log.read(store, slot)
+            if record.mark.epoch > self.epoch:
+                raise Fenced(record.writer)
+        if open_key and not self.exclusive and all(slot.key != open_key for slot in slots):
+            raise Unavailable(f"{store.url}/{open_key}: written, and not listed")
 
     def claim(self, store: Store) -> None:
         """Take the stream over. Raises StoreError."""
         for tried in range(_CLAIMS):
             if tried > 1:
                 self._clock.wait(self._never, random.random())
-            records = list(self._reader.all(store).values())
+            listed = self._reader.all(store)
+            records = list(listed.values())
+            # One that was kept out once need not be next time: a number alone is trusted where it always was enough.
+            self.exclusive = self.exclusive and all(map(log.is_exclusive, listed))
             self.epoch = max((record.mark.epoch for record in records), default=0) + 1
             self.number = max((record.mark.number for record in records), default=0)
             alone = not self.place.shared and closed_well(records)
@@ -155,7 +161,10 @@ class Epoch:
         raise StoreError(f"{where}: the store does not list all that it holds, or many writers begin at once")
 
     def _counts(self, claim: Claim, records: list[Record]) -> bool:
-        """Whether nothing stands above the claim: its number might be one that a tidy had freed."""
+        """Whether nothing stands above the claim: its number might be one that a tidy had freed. A listing without the
+        claim itself says nothing."""
+        if claim not in records:
+            return False
         if self.exclusive:
             return all(record.mark.number <= claim.mark.number for record in records)
         return all(record.mark.epoch < self.epoch or record.writer.id == self.writer.id for record in records)
@@ -245,8 +254,9 @@ class Epoch:
             self.kept = log.kept([*before, offer.record], self.place.keep)
             self.dropped = [each for each in before if each not in self.kept]
 
-    def _rank(self, slot: log.Slot) -> int:
-        return slot.number if self.exclusive else slot.epoch or 0
+    def _may_be_above(self, slot: log.Slot) -> bool:
+        """By its name, which has an epoch where its writer found that create-only does not hold."""
+        return slot.number > self.number if slot.epoch is None else slot.epoch > self.epoch
 
 
 def _place(table: Table, name: str) -> str:

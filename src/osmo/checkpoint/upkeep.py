@@ -93,10 +93,17 @@ def gone(store: Store, prefix: str, dropped: Container[str] = ()) -> list[Object
     """
     listed = list(store.list(prefix))
     named: set[str] = set()
-    for stream in neighbours.sharing(store, prefix, history.streams(store)):
-        records = log.Reader(stream, _AT_ONCE).all(store)
+    read = 0
+    for stream in neighbours.sharing(store, prefix, neighbours.streams(store)):
+        reader = log.Reader(stream, _AT_ONCE)
+        records = reader.all(store) or reader.all(
+            store
+        )  # nothing, where there is a folder: an error may look like that
+        read += len(records)
         for checkpoint in log.checkpoints(record for key, record in records.items() if key not in dropped):
             named.update(key_of(checkpoint.folder, file.name) for file in checkpoint.files)
+    if not read:
+        raise StoreError(f"{store.url}: the store does not list the records that it holds")
     others = {match[1] for each in listed if (match := _RECORD.fullmatch(each.key))}
     return [each for each in listed if each.key not in named and not _is_beneath(each.key, others | {CONTROL})]
 

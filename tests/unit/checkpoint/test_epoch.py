@@ -361,3 +361,67 @@ def test_a_commit_counts_only_if_nobody_claimed_a_higher_epoch_meanwhile(lax: Me
     kept = log.kept(log.Reader(STREAM, 1).all(lax).values(), 1)
     assert kept[-1].writer == ONE
     assert [each.digest for each in kept[-1].files] == [file("a", b"1").digest]
+
+
+# A server that heeds create-only now and then: one writer has found that it does, another that it does not
+
+
+def test_who_finds_names_that_cannot_meet_gives_such_names(memory: MemoryStore) -> None:
+    zombie = claimed(memory, exclusive=False)
+    newcomer = claimed(memory, TWO, exclusive=True)
+    assert newcomer.exclusive is False
+    assert newcomer.epoch > zombie.epoch
+    with pytest.raises(Fenced, match="run-2"):
+        zombie.commit(memory, next_of(zombie))
+    newcomer.commit(memory, next_of(newcomer))
+    assert newcomer.base is not None
+
+
+def test_a_zombie_that_trusts_its_number_sees_the_newcomer_that_does_not(memory: MemoryStore) -> None:
+    zombie = claimed(memory, exclusive=True)
+    newcomer = claimed(memory, TWO, exclusive=False)
+    zombie.commit(memory, next_of(zombie))  # its number is free: the newcomer's record has another name
+    with pytest.raises(Fenced, match="run-2"):
+        zombie.check(memory)
+    newcomer.commit(memory, next_of(newcomer, file("a", b"of the newcomer")))
+    newcomer.check(memory)
+    *_, newest = log.checkpoints(log.Reader(STREAM, 1).all(memory).values())
+    assert newest.writer == TWO
+
+
+def test_a_zombie_s_higher_number_fences_nobody(memory: MemoryStore) -> None:
+    zombie = claimed(memory, exclusive=True)
+    newcomer = claimed(memory, TWO, exclusive=False)
+    for _ in range(3):
+        zombie.commit(memory, next_of(zombie))
+    assert zombie.number > newcomer.number
+    newcomer.commit(memory, next_of(newcomer))
+    assert newcomer.base is not None
+
+
+def test_a_claim_that_is_not_listed_does_not_count(memory: MemoryStore) -> None:
+    """An empty listing is no answer: obstore takes an error that comes as 200 for one."""
+    put(memory, claim(1), checkpoint(2, files=(file("a", b"a"),)), close(3))
+
+    class Empty(Wrapper):
+        def list(self, prefix: str) -> Iterator[Object]:
+            return iter(())
+
+    for exclusive in (True, False):
+        with pytest.raises(StoreError, match="does not list all that it holds|written, and not listed"):
+            claimed(Empty(memory), TWO, exclusive=exclusive)
+
+
+def test_where_a_number_is_not_enough_a_commit_that_is_not_listed_is_open(memory: MemoryStore) -> None:
+    owner = claimed(memory, exclusive=False)
+    hidden = [""]
+
+    class Hiding(Wrapper):
+        def list(self, prefix: str) -> Iterator[Object]:
+            return (each for each in self.inner.list(prefix) if each.key not in hidden)
+
+    hidden[:] = [log.log_key(STREAM, owner.next_mark, ONE.id, exclusive=False)]
+    with pytest.raises(Unavailable, match="written, and not listed"):
+        owner.commit(Hiding(memory), next_of(owner))
+    assert owner.settle(memory)
+    assert owner.base is not None

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -9,9 +10,10 @@ from osmo.checkpoint.epoch import Fenced
 from osmo.checkpoint.manifest import Close, FileRecord, Mark, Record
 from osmo.checkpoint.upkeep import Brought, Busy
 from osmo.errors import StoreError
+from osmo.store.base import Object
 from support.clock import FakeClock
 from support.memory import MemoryStore
-from support.stores import Flaky
+from support.stores import Flaky, Wrapper
 from unit.checkpoint.records import ONE, STREAM, checkpoint, claim, close, file, put
 
 OTHER = "other.ckpt"
@@ -218,6 +220,21 @@ class TestGone:
         for key in ("deep/er/.osmo/s.x/log/00000001.json", "deep/er/x/file", "deep/stray", "deeper/stray"):
             store.put(f"ckpt/{key}", b"x")
         assert gone(store) == ["ckpt/deep/stray", "ckpt/deeper/stray"]
+
+    @pytest.mark.parametrize("hidden", [".osmo", f".osmo/{STREAM}/log"])
+    def test_nothing_is_where_the_records_are_not_listed(self, store: MemoryStore, hidden: str) -> None:
+        """As by a server that says 200 to a listing and means an error: what they name is not known."""
+        saved(store, plain(store, "a"))
+
+        class Hiding(Wrapper):
+            def list(self, prefix: str) -> Iterator[Object]:
+                return iter(()) if prefix.startswith(hidden) else self.inner.list(prefix)
+
+            def folders(self, prefix: str) -> tuple[str, ...]:
+                return () if prefix == hidden else self.inner.folders(prefix)
+
+        with pytest.raises(StoreError):
+            upkeep.gone(Hiding(store), "ckpt")
 
     def test_osmo_s_own_never_is(self, store: MemoryStore) -> None:
         saved(store, apart(store, "a"))
