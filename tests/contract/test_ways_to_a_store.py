@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import datetime
+import hashlib
 import ipaddress
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 from contract.conftest import BUCKET
 from contract.store import listed
 from osmo.errors import StoreError, Unavailable
+from osmo.store import obs
 from osmo.store.open import open_store, probe
 from support.planted import keep_secret
 from support.servers import NO_METADATA, S3Server, rclone_s3
@@ -135,7 +137,7 @@ class _Yes(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("ETag", '"e"')
         self.send_header("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(SIZE if self.command == "HEAD" else len(body)))
         self.end_headers()
         with contextlib.suppress(ConnectionError):
             self.wfile.write(body if self.command != "HEAD" else b"")
@@ -160,6 +162,7 @@ def kept(directory: Path, recorder: Recorder, **more: str) -> dict[str, str]:
 
 
 SSE = "x-amz-server-side-encryption"
+SIZE = 10  # of each object, as the recorder says
 
 
 def test_what_is_stored_is_encrypted_as_its_owner_wants(recorder: Recorder, tmp_path: Path) -> None:
@@ -179,6 +182,44 @@ def test_a_key_of_ones_own_goes_with_each_request_that_needs_it(recorder: Record
     for method, sign in (("PUT", "/b/k"), ("GET", "/b/k"), ("PUT", "/b/copy")):
         assert recorder.of(method, sign)[f"{SSE}-customer-key"] == CUSTOMER_KEY
     assert recorder.of("PUT", "/b/copy")[f"x-amz-copy-source-{SSE.removeprefix('x-amz-')}-customer-key"] == CUSTOMER_KEY
+
+
+@pytest.fixture
+def by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if S3's limit of a copy in one request were a byte."""
+    monkeypatch.setattr(obs, "LARGEST_COPY", 1)
+    monkeypatch.setattr(obs, "COPY_PART", 4)
+
+
+@pytest.mark.usefixtures("by_parts")
+def test_a_copy_by_parts_is_encrypted_too(recorder: Recorder, tmp_path: Path) -> None:
+    store = open_store("s3://b", kept(tmp_path, recorder, sse="aws:kms", sse_kms_key_id="arn"))
+    store.copy("k", "copy", SIZE)
+    headers = recorder.of("POST", "/b/copy?uploads")
+    assert (headers[SSE], headers[f"{SSE}-aws-kms-key-id"]) == ("aws:kms", "arn")
+    for number in (1, 2, 3):  # S3 refuses it of a part
+        assert SSE not in recorder.of("PUT", f"partNumber={number}")
+
+
+@pytest.mark.usefixtures("by_parts")
+def test_a_copy_by_parts_has_the_key_of_ones_own_for_what_is_read_and_for_what_is_written(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    store = open_store("s3://b", kept(tmp_path, recorder, sse_customer_key=CUSTOMER_KEY))
+    store.copy("k", "copy", SIZE)
+    digest = base64.b64encode(hashlib.md5(base64.b64decode(CUSTOMER_KEY)).digest()).decode()
+    written = {f"{SSE}-customer-{end}": value for end, value in customer(digest).items()}
+    read = {f"x-amz-copy-source-{name.removeprefix('x-amz-')}": value for name, value in written.items()}
+    begun = recorder.of("POST", "/b/copy?uploads")
+    assert begun | written == begun
+    for number in (1, 2, 3):
+        part = recorder.of("PUT", f"partNumber={number}")
+        assert part | written | read == part
+    assert recorder.of("HEAD", "/b/k")[f"{SSE}-customer-key"] == CUSTOMER_KEY
+
+
+def customer(digest: str) -> dict[str, str]:
+    return {"algorithm": "AES256", "key": CUSTOMER_KEY, "key-md5": digest}
 
 
 def test_who_asks_pays(recorder: Recorder, tmp_path: Path) -> None:
