@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
 from osmo.agent.config import Limits
@@ -44,17 +45,25 @@ def _live(settings: Settings) -> tuple[str, ...]:
     return patterns
 
 
-def ask_stores(urls: set[str], environ: Mapping[str, str], what: str, *, restores: bool = False) -> None:
+def ask_stores(
+    written: set[str],
+    environ: Mapping[str, str],
+    what: str,
+    *,
+    read: AbstractSet[str] = frozenset(),
+    restores: bool = False,
+) -> None:
     """Ask each store once, before `what` is started. Raises UsageError, one line a url, if one says no; warns of those
-    that say nothing. restores: something is to be restored first."""
+    that say nothing. written, read: urls, by what is to be done there. restores: something is to be restored first."""
 
     def ask(url: str) -> StoreError | None:
         try:
-            probe(url, environ, _PROBE_S)
+            probe(url, environ, _PROBE_S, writes=url in written)
         except StoreError as error:
             return error
         return None
 
+    urls = written | read
     if not urls:
         return
     with ThreadPoolExecutor(min(16, len(urls))) as pool:

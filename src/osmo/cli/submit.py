@@ -86,9 +86,11 @@ def submit(args: argparse.Namespace) -> int:
     plan = _Plan(home, where, checked, limits(settings), groups, settings.count("max_retries"))
     warn(*plan.refuse_what_others_write())
     if not args.no_check:
-        urls = {entry.url for task in plan.example.values() for entry in place.entries(task, where)}
-        urls.update(url for task in plan.example.values() for url in inputs.asked(task))
-        ask_stores(urls, where.environ, "the workflow", restores=plan.restores)
+        tasks = plan.example.values()
+        written = {entry.url for task in tasks for entry in place.entries(task, where)}
+        written.update(output.url for task in tasks for output in inputs.to_send(task))
+        read = {url for task in tasks for url in inputs.asked(task)}
+        ask_stores(written, where.environ, "the workflow", read=read, restores=plan.restores)
     with one_at_a_time(home):
         plan.refuse_what_others_write()
         run = plan.write_or_nothing(Path(args.file))

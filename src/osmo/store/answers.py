@@ -121,8 +121,12 @@ class Asked(Enum):
     """What a request was: the same refusal means one thing of this kind, and another of that."""
 
     PLAIN = "anything else"
+    LIST = "a listing"
+    READ = "a look at an object, or its bytes"
+    WRITE = "a write"
     CREATE = "a write that must not overwrite"
     COPY = "a copy within the store"
+    DELETE = "a removal"
 
 
 # Refusals of a request's form, not of who asks or of what is there; AWS says 400 of a source above 5 GiB.

@@ -8,8 +8,8 @@ from enum import Enum
 
 from osmo.errors import AccessDenied, NoBucket, NoCopy, StoreError, UnknownHost
 from osmo.store.base import Store
+from osmo.store.condition import PROBE
 
-_PROBE = ".osmo/probe-"
 _BODY = b"written by osmo to see whether it may; it can be removed\n"
 # After these nothing else would be answered otherwise.
 _FATAL = (NoBucket, UnknownHost)
@@ -59,7 +59,7 @@ def capabilities(store: Store, access: Access | None = None) -> Iterator[Found]:
     if access is Access.READ:
         yield _try("read", lambda: _read_anything(store))
         return
-    key = f"{_PROBE}{secrets.token_hex(8)}"
+    key = f"{PROBE}{secrets.token_hex(8)}"
     copied = f"{key}-copy"
     written = _try("write", lambda: _write(store, key))
     try:

@@ -9,7 +9,7 @@ from typing import Protocol
 from osmo.errors import AlreadyExists, NoCondition, StoreError
 from osmo.store.notes import Fact, Notes
 
-_PROBE = ".osmo/probe-"
+PROBE = ".osmo/probe-"  # what is written to see whether one may, and removed again
 
 
 class Condition(Enum):
@@ -66,7 +66,7 @@ def _noted(bucket: tuple[str, str], notes: Notes | None) -> Condition | None:
 
 def ask(store: Writing) -> Condition:
     """Write twice under a name that nobody else uses, and see whether the second is refused."""
-    key = f"{_PROBE}{secrets.token_hex(8)}"
+    key = f"{PROBE}{secrets.token_hex(8)}"
     try:
         try:
             store.put_if_none(key, b"1")

@@ -45,3 +45,20 @@ MAY_LIST: Final = {
     "gs": "The account needs the role Storage Object User on the bucket.",
 }
 MAY_LIST_S3: Final = "Checkpoints need s3:ListBucket, s3:GetObject and s3:PutObject there."
+# What a request needs, by its name in `Asked`; of the other clouds it is the one role.
+PERMISSION: Final = {
+    "LIST": "s3:ListBucket",
+    "READ": "s3:GetObject",
+    "WRITE": "s3:PutObject",
+    "CREATE": "s3:PutObject",
+    "COPY": "s3:GetObject and s3:PutObject",
+    "DELETE": "s3:DeleteObject",
+}
+
+
+def lacking(scheme: str, asked: str, *, s3: bool) -> str:
+    """What those who were refused may lack; empty if that is not known. s3: the store speaks S3."""
+    if not s3:
+        return MAY_LIST.get(scheme, "")
+    needed = PERMISSION.get(asked)
+    return f"That needs {needed} there: ask the bucket's owner, or give other credentials." if needed else ""

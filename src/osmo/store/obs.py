@@ -25,7 +25,7 @@ from osmo.store.boto import BotoClients, Unloadable
 from osmo.store.clients import Clients, Purpose
 from osmo.store.condition import KNOWN, Condition
 from osmo.store.credentials import Credentials, Finding
-from osmo.store.hints import UNKNOWN_HOST
+from osmo.store.hints import UNKNOWN_HOST, lacking
 from osmo.store.keys import check_key, under
 from osmo.store.multipart import AT_ONCE, Multipart
 from osmo.store.notes import Fact, Notes
@@ -75,7 +75,11 @@ class ObsStore:
 
     def put(self, key: str, body: bytes) -> str:
         result = self._ask(
-            lambda client: obstore.put(client, key, body, use_multipart=False), Purpose.WRITE, len(body), key
+            lambda client: obstore.put(client, key, body, use_multipart=False),
+            Purpose.WRITE,
+            len(body),
+            key,
+            Asked.WRITE,
         )
         return _bare(result["e_tag"])
 
@@ -106,6 +110,7 @@ class ObsStore:
                 Purpose.PARTS,
                 part_size,
                 key,
+                Asked.WRITE,
             )
         etag = _bare(result["e_tag"])
         return self._listed_etag(key, etag, sent.size) if self._place.custom else etag
@@ -114,41 +119,45 @@ class ObsStore:
         size = 0
         body: bytes | None = None
         while body is None:  # a large one once more, with the time that its size needs
-            size, body = self._ask(partial(_get, key=key, at_most=max(size, _WHOLE)), Purpose.READ, size, key)
+            size, body = self._ask(
+                partial(_get, key=key, at_most=max(size, _WHOLE)), Purpose.READ, size, key, Asked.READ
+            )
         return body
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         def read(client: "ObjectStore") -> bytes:
             return obstore.get_range(client, key, start=start, length=length).to_bytes()
 
-        return self._ask(read, Purpose.READ, length, key)
+        return self._ask(read, Purpose.READ, length, key, Asked.READ)
 
     def stream(self, key: str, size: int) -> Iterator[bytes]:
-        pieces = self._ask(partial(_pieces, key=key), Purpose.READ, size, key)
+        pieces = self._ask(partial(_pieces, key=key), Purpose.READ, size, key, Asked.READ)
         if isinstance(pieces, bytes):
             yield pieces
             return
-        while (piece := self._ask(lambda _: next(pieces, None), Purpose.READ, size, key)) is not None:
+        while (piece := self._ask(lambda _: next(pieces, None), Purpose.READ, size, key, Asked.READ)) is not None:
             yield piece
 
     def head(self, key: str) -> Object:
-        meta = self._ask(lambda client: obstore.head(client, key), Purpose.READ, 0, key)
+        meta = self._ask(lambda client: obstore.head(client, key), Purpose.READ, 0, key, Asked.READ)
         return _object(key, meta)
 
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Store`. One request for 1,000 keys, each made when the iteration comes to it."""
         folder = under(prefix, self.url)
         pages = self._ask(
-            lambda client: obstore.list(client, folder or None, chunk_size=_PAGE), Purpose.READ, 0, folder
+            lambda client: obstore.list(client, folder or None, chunk_size=_PAGE), Purpose.READ, 0, folder, Asked.LIST
         )
-        while page := self._ask(lambda _: next(pages, None), Purpose.READ, 0, folder):
+        while page := self._ask(lambda _: next(pages, None), Purpose.READ, 0, folder, Asked.LIST):
             for meta in page:
                 yield _object(meta["path"], meta)
 
     def folders(self, prefix: str) -> tuple[str, ...]:
         """See `Store`. One request for 1,000 keys and folders."""
         folder = under(prefix, self.url)
-        found = self._ask(lambda client: obstore.list_with_delimiter(client, folder or None), Purpose.READ, 0, folder)
+        found = self._ask(
+            lambda client: obstore.list_with_delimiter(client, folder or None), Purpose.READ, 0, folder, Asked.LIST
+        )
         return tuple(sorted(path.rpartition("/")[2] for path in found["common_prefixes"]))
 
     def copy(self, source: str, key: str, size: int) -> None:
@@ -183,7 +192,7 @@ class ObsStore:
 
     def delete(self, key: str) -> None:
         try:
-            self._ask(lambda client: obstore.delete(client, key), Purpose.WRITE, 0, key)
+            self._ask(lambda client: obstore.delete(client, key), Purpose.WRITE, 0, key, Asked.DELETE)
         except NotFound:
             return
 
@@ -251,7 +260,7 @@ class ObsStore:
         except Exception:  # only now: for a small file, to be ready for it took longer than all else here
             with (
                 self._renewing(subject),
-                self._named(),
+                self._explained(asked),
                 our_errors(subject, asked, self._clients.taken, source=self._source),
             ):
                 raise
@@ -270,12 +279,18 @@ class ObsStore:
             raise
 
     @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        """An unknown host is another mistake where the url names the host."""
+    def _explained(self, asked: Asked) -> Iterator[None]:
+        """An unknown host is another mistake where the url names the host; and what a refusal is about depends on what
+        was asked."""
         try:
             yield
         except UnknownHost as error:
             raise UnknownHost(str(error), hint=UNKNOWN_HOST.get(self._url.scheme, "")) from error
+        except AccessDenied as error:
+            if isinstance(error, NoCredentials) or "hint" in vars(error):
+                raise
+            hint = lacking(self._url.scheme, asked.name, s3=self._multipart is not None)
+            raise AccessDenied(str(error), hint=hint) from error
 
     def _find_credentials(self, subject: str) -> None:
         try:

@@ -2,15 +2,18 @@
 
 import math
 import os
+import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from osmo.errors import AccessDenied, NoBucket, NoCredentials, Unavailable
+from osmo.errors import AccessDenied, NoBucket, NoCredentials, StoreError, Unavailable
 from osmo.store import credentials, hints
 from osmo.store.azure import AzureClients, AzureCredentials
 from osmo.store.base import Store
 from osmo.store.clients import Clients
+from osmo.store.condition import PROBE
 from osmo.store.credentials import Credentials, Finding
 from osmo.store.file import FileStore
 from osmo.store.google import GoogleClients, GoogleCredentials
@@ -60,8 +63,9 @@ def prepare(url: str, environ: Mapping[str, str]) -> None:
         credentials.prepare(environ, parsed)
 
 
-def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
-    """Ask a store once whether it can be used, within about `timeout_s`, without changing anything there.
+def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0, *, writes: bool = False) -> None:
+    """Ask a store once whether it can be used, within about `timeout_s`, without changing anything there. writes: try
+    that, too, by an object of its own that is removed again.
 
     `NoCredentials`, `AccessDenied`, `NoBucket`, `UnknownHost`, or a plain `StoreError`: it cannot. `Unavailable`: no
     answer, perhaps later. Each says in one line what was asked, and in `hint` what to do.
@@ -71,7 +75,10 @@ def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
 
     def ask() -> None:
         try:
-            _ask_directory(parsed) if parsed.scheme == "file" else _ask_bucket(parsed, environ, timeout_s)
+            if parsed.scheme == "file":
+                _ask_directory(parsed)
+            else:
+                _ask_bucket(parsed, environ, timeout_s, writes=writes)
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
             failures.append(error)
 
@@ -85,15 +92,21 @@ def probe(url: str, environ: Mapping[str, str], timeout_s: float = 5.0) -> None:
         raise failures[0]
 
 
-def _ask_bucket(url: StoreUrl, environ: Mapping[str, str], timeout_s: float) -> None:
+def _ask_bucket(url: StoreUrl, environ: Mapping[str, str], timeout_s: float, *, writes: bool) -> None:
+    store = _bucket(url, environ, timeout_s)
     try:
-        next(iter(_bucket(url, environ, timeout_s).list("")), None)
+        next(iter(store.list("")), None)
     except NoCredentials:
         raise
     except AccessDenied as error:
         raise AccessDenied(
             str(error), hint=vars(error).get("hint") or hints.MAY_LIST.get(url.scheme, hints.MAY_LIST_S3)
         ) from error
+    if writes:
+        key = f"{PROBE}{secrets.token_hex(8)}"
+        store.put(key, b"osmo was here to see whether it may write")
+        with suppress(StoreError):  # who may not delete leaves it there
+            store.delete(key)
 
 
 def _ask_directory(url: StoreUrl) -> None:
