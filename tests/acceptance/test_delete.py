@@ -106,3 +106,16 @@ def test_files_that_are_nowhere_else_are_not_deleted_by_the_way(osmo: Osmo, buck
     assert (osmo.attempt(run).task_output / "b").exists()
     assert osmo("workflow", "delete", run, "--force").returncode == 0
     assert not Path(osmo.home.workflows / run).exists()
+
+
+def test_a_run_whose_output_another_reads_stays_until_that_has_ended(osmo: Osmo) -> None:
+    first = osmo.submit(osmo.task("echo seven > {{output}}/number", name="first"))
+    osmo.wait(first)
+    script = "until test -e go; do sleep 0.05; done; cat {{input:0}}/number"
+    reader = osmo.submit(osmo.task(script, name="reader", inputs=[{"task": f"{first}:main"}]))
+    refused = osmo("workflow", "delete", first)
+    assert refused.returncode == 2
+    assert f"osmo: {first}: is read by {reader} (main), which has not ended" in refused.stderr
+    (osmo.directory / "go").touch()
+    assert osmo.wait(reader).returncode == 0, osmo.log(reader)
+    assert osmo("workflow", "delete", first).returncode == 0

@@ -2,13 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from osmo.cli.main import BAD_INPUT, INTERRUPTED, OK
 from osmo.cli.output import files_of, print_json, runs_of
 from osmo.cli.settings import load
-from osmo.cli.view import RunView, age_s, home_of, view
+from osmo.cli.view import RunView, age_s, home_of, live, view
 from osmo.clock import SystemClock
 from osmo.errors import OsmoError, RunNotFound, UsageError
 from osmo.logs.size import bytes_of
@@ -36,8 +37,9 @@ def delete(args: argparse.Namespace) -> int:
     sweep(home, SystemClock().now())
     outcomes = _named(home, args.ids, older_s) if args.ids else _all_older(home, older_s or 0.0)
     if not args.force:
+        going = live(home)
         for outcome in outcomes:
-            outcome.why_not = outcome.why_not or _what_would_be_lost(outcome.run)
+            outcome.why_not = outcome.why_not or _who_reads(outcome.run, going) or _what_would_be_lost(outcome.run)
     chosen = [outcome for outcome in outcomes if not outcome.why_not]
     for outcome in chosen:
         outcome.size = size(outcome.run)
@@ -115,6 +117,16 @@ def _ended(run: RunDir, seen: RunView | None) -> str | None:
     submitted = str(seen.record["submitted"])
     moments = [str(task.status.get("ended") or submitted) for task in seen.tasks]
     return max(moments, key=datetime.fromisoformat, default=submitted)
+
+
+def _who_reads(run: RunDir, going: Iterable[RunView]) -> str:
+    """What still needs the run's own folder: one that was restarted from it, or has an output of it for an input."""
+    mark = f"{run.path}/"
+    for other in going:
+        for task in other.tasks:
+            if other.run.id != run.id and not task.state.over and mark in task.attempt.task.read_text():
+                return f"is read by {other.run.id} ({task.name}), which has not ended; --force deletes it nevertheless"
+    return ""
 
 
 def _what_would_be_lost(run: RunDir) -> str:
