@@ -10,7 +10,7 @@ from osmo.rundir.paths import RunDir
 
 
 class Processes:
-    """Those of one run of one task. token: a word that only the task's own command line has."""
+    """Those of one run, mostly of one task. token: a word that only its commands have."""
 
     def __init__(self, run: RunDir, token: str) -> None:
         self._run = run
@@ -21,6 +21,11 @@ class Processes:
 
     def agents(self) -> list[int]:
         return self._with("osmo.agent", str(self._run.attempt("main", 0).path))
+
+    def all_agents(self) -> list[int]:
+        """Of all tasks and attempts."""
+        below = f"{self._run.path}/tasks/"
+        return [pid for pid, argv in _all() if "osmo.agent" in argv and any(word.startswith(below) for word in argv)]
 
     def wrappers(self) -> list[int]:
         """The shell around the command; while that begins, its copy of itself, too."""
