@@ -15,11 +15,11 @@ def streams(store: Store) -> tuple[str, ...]:
 
 
 def checkpoints(store: Store, stream: str, passed_over: list[NoRecord] | None = None) -> list[Checkpoint]:
-    """All checkpoints of a stream that are still there, oldest first, each number once.
+    """All checkpoints of a stream that are still there, and count, oldest first, each number once.
 
     Raises StoreError, also for a record of a newer format. passed_over: gets damaged records, instead of an error.
     """
-    found = log.checkpoints(log.Reader(stream, _AT_ONCE).all(store, passed_over).values())
+    found = log.counted(log.checkpoints(log.Reader(stream, _AT_ONCE).all(store, passed_over).values()))
     by_number = {checkpoint.number: checkpoint for checkpoint in found}
     return sorted(
         by_number.values(), key=lambda checkpoint: checkpoint.mark

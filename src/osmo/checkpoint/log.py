@@ -213,6 +213,19 @@ def checkpoints(records: Iterable[Record]) -> list[Checkpoint]:
     return sorted(found, key=lambda checkpoint: checkpoint.mark)
 
 
+def counted(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Without those that a fenced writer made where its number did not keep it from that: a later epoch began with an
+    older one."""
+    found = list(checkpoints)
+    begun: dict[int, Mark] = {}  # by epoch, the newest checkpoint that it knew at its beginning
+    for each in found:
+        base = each.prev or Mark(0, 0)
+        begun[each.mark.epoch] = min(begun.get(each.mark.epoch, base), base)
+    return [
+        each for each in found if all(each.mark <= base for epoch, base in begun.items() if epoch > each.mark.epoch)
+    ]
+
+
 def kept(records: Iterable[Record], keep: int, *, spare: bool = True) -> list[Checkpoint]:
     """The checkpoints that stay restorable, oldest first: the newest, `keep` - 1 before it, and, with `spare`, what it
     spares."""

@@ -39,7 +39,7 @@ class _Asked:
         return list((records.read(self.attempt.status) or {}).get("streams", []))
 
     def record(self) -> dict[str, Any]:
-        kept = ("path", "url", "checkpoint", "checkpointed", "files", "size", "moving")
+        kept = ("path", "url", "exists", "checkpoint", "checkpointed", "files", "size", "moving")
         checkpoints = [{name: stream[name] for name in kept} for stream in self.streams if self.failed is not None]
         return {"task": self.task, "request": self.request, "failed": self.failed, "checkpoints": checkpoints}
 
@@ -180,5 +180,8 @@ def _durable(stream: dict[str, Any]) -> str:
         why = f"{files_of(stream['moving'])} being written" if stream["moving"] else "no file to checkpoint"
         return f"{stream['path']}: {why if stream['exists'] else 'it is not there'}"
     size = f"{files_of(stream['files'])}, {bytes_of(stream['size'])}"
+    if not stream["exists"]:
+        made = f"checkpoint {stream['checkpoint']} of {stream['checkpointed']}"
+        return f"{stream['path']} is not there: nothing new was saved; {made} is in {stream['url']}: {size}"
     moving = f"; {files_of(stream['moving'])} being written are not in it as they are now" if stream["moving"] else ""
     return f"checkpoint {stream['checkpoint']} of {stream['path']} is in {stream['url']}: {size}{moving}"

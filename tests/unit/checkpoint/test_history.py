@@ -1,10 +1,10 @@
 import pytest
 
 from osmo.checkpoint import history
-from osmo.checkpoint.manifest import Mark
+from osmo.checkpoint.manifest import Mark, Record
 from osmo.errors import StoreError, UsageError
 from support.memory import MemoryStore
-from unit.checkpoint.records import checkpoint, claim, close, put
+from unit.checkpoint.records import ONE, TWO, checkpoint, claim, close, put
 
 
 @pytest.fixture
@@ -35,6 +35,22 @@ def test_a_checkpoint_that_a_later_owner_wrote_once_more_counts_once(store: Memo
 def test_the_newest_is_never_that_of_a_writer_who_was_fenced(store: MemoryStore) -> None:
     put(store, claim(14, 2), checkpoint(15, 2, count=7), checkpoint(13, 1, count=8), stream="a.ckpt")
     assert history.find(store, "a.ckpt", None)[1].number == 7
+
+
+def test_what_a_fenced_writer_made_after_the_newcomer_had_looked_does_not_count(store: MemoryStore) -> None:
+    """Where numbers do not exclude it, its record is there until a tidy: it is not shown, and cannot be chosen."""
+    zombie = [checkpoint(14, count=8, prev=Mark(1, 12)), checkpoint(16, count=9, prev=Mark(1, 14))]
+    newcomer: list[Record] = [claim(13, 2), checkpoint(14, 2, TWO, count=7, prev=Mark(1, 12))]
+    put(store, *zombie, *newcomer, checkpoint(15, 2, TWO, count=8, prev=Mark(2, 14)), exclusive=False, stream="a.ckpt")
+    found = [(each.number, each.writer) for each in history.checkpoints(store, "a.ckpt")]
+    assert found == [(1, ONE), (2, ONE), (7, TWO), (8, TWO)]
+    with pytest.raises(UsageError, match="no checkpoint 9"):
+        history.find(store, "a.ckpt", 9)
+
+
+def test_what_was_there_when_the_newcomer_looked_counts_although_its_base_is_gone(store: MemoryStore) -> None:
+    put(store, claim(13, 2), checkpoint(15, 2, TWO, count=9, prev=Mark(2, 14)), stream="a.ckpt")
+    assert [each.number for each in history.checkpoints(store, "a.ckpt")] == [1, 2, 7, 9]
 
 
 @pytest.mark.parametrize(
