@@ -76,6 +76,10 @@ class AccessDenied(StoreError):
     hint = "`osmo data check URL` says what these credentials may do there."
 
 
+class WrongCredentials(AccessDenied):
+    """The store does not take them for anything: unknown, not each other's, expired; or one of two clocks is wrong."""
+
+
 class NoCredentials(AccessDenied):
     """No credentials were found for the store."""
 

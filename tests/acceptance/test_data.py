@@ -99,13 +99,40 @@ def test_a_store_is_tried(osmo: Osmo, bucket: Bucket) -> None:
     assert list(bucket.directory.rglob("*probe*")) == []
     table = osmo("data", "check", url)
     assert (table.returncode, "records get names that cannot meet" in table.stdout) == (0, True)
-    wrong = osmo("data", "check", url, "--access", "READ", AWS_SECRET_ACCESS_KEY="hunter2")
-    assert wrong.returncode == 1
-    assert "list: s3://" in wrong.stdout
-    assert "403 SignatureDoesNotMatch (credentials: environment (AWS_ACCESS_KEY_ID))" in wrong.stdout
-    assert "hunter2" not in wrong.stdout + wrong.stderr
-    missing = osmo("data", "check", "s3://no-such-bucket")
-    assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("environ", "words", "way_out"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "hunter2"}, "403 SignatureDoesNotMatch (credentials: environment (", "check both"),
+        ({"AWS_ACCESS_KEY_ID": "who"}, "403 InvalidAccessKeyId (credentials: environment (", "unknown there"),
+        (
+            {"AWS_SECRET_ACCESS_KEY": ""},
+            "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not",
+            "osmo credential set",
+        ),
+        ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, "at http://127.0.0.1:9: connection refused", "correct the end"),
+        ({"AWS_ENDPOINT_URL_S3": "http://store.invalid"}, "the host name does not resolve", "Correct the endpoint"),
+        ({"AWS_ENDPOINT_URL_S3": "store:9000"}, "'store:9000' is not an http or https address", "https://host[:port]"),
+        ({"AWS_REGION": "eu west"}, "'eu west' is not a region's name", "AWS_REGION"),
+    ],
+)
+def test_what_keeps_all_else_from_being_answered_is_one_line_and_the_way_out(
+    osmo: Osmo, bucket: Bucket, environ: dict[str, str], words: str, way_out: str
+) -> None:
+    result = osmo("data", "check", f"s3://{bucket.name}/x", **environ)
+    assert (result.returncode, result.stdout) == (1, "")
+    line, hint = result.stderr.splitlines()
+    assert words in line
+    assert way_out in hint
+
+
+def test_it_is_json_for_a_program(osmo: Osmo) -> None:
+    missing = osmo("data", "check", "s3://no-such-bucket", "--json")
+    said = json.loads(missing.stdout)
+    assert (missing.returncode, said["status"], said["checks"]) == (1, "fail", [])
+    assert said["error"].endswith("404 NoSuchBucket")
+    assert said["hint"] == "Create it, or correct the url."
 
 
 def test_an_upload_keeps_to_its_bandwidth(osmo: Osmo, bucket: Bucket, folder: Path) -> None:

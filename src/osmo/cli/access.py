@@ -4,7 +4,7 @@ import argparse
 
 from osmo.cli.output import print_json, print_table
 from osmo.cli.settings import environment
-from osmo.errors import UsageError
+from osmo.errors import StoreError, UsageError
 from osmo.spec import url as urls
 from osmo.store.capabilities import Access, Found, capabilities, enough
 from osmo.store.open import open_store
@@ -18,7 +18,13 @@ def check(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     access = Access[args.access] if args.access else None
-    found = list(capabilities(open_store(url, environment()), access))
+    try:
+        found = list(capabilities(open_store(url, environment()), access))
+    except StoreError as error:  # nothing more can be said
+        if args.format != "json":
+            raise
+        print_json({"url": url, "status": "fail", "error": str(error), "hint": error.hint, "checks": []})
+        return 1
     good = enough(found, access)
     if args.format == "json":
         print_json({"url": url, "status": "pass" if good else "fail", "checks": [_record(each) for each in found]})

@@ -25,8 +25,9 @@ from osmo.errors import (
     StoreError,
     Unavailable,
     UnknownHost,
+    WrongCredentials,
 )
-from osmo.store.hints import NOT_TRUSTED, OF_CODE
+from osmo.store.hints import NO_TLS, NOT_TRUSTED, OF_CODE, OF_REASON, REFUSED
 
 _STATUS = re.compile(r"(?:non-2xx status code: |status: |\(code: )(\d{3})\b")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
@@ -34,7 +35,6 @@ _REGION = re.compile(r"<Region>\s*([a-z0-9-]{2,32})\s*</Region>|expecting '([a-z
 _GRANT = re.compile(r'"error"\s*:\s*"([a-z_]{1,40})"')
 _OS_ERROR = re.compile(r"Os \{\s*code: (\d+)")
 _WORD = re.compile(r"[A-Za-z.]{1,64}")
-_NOT_TRUSTED = "the server's certificate is not trusted"
 _NO_NAME = "the host name does not resolve"
 _ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s?,)]*)\S*")
 
@@ -43,6 +43,7 @@ _BUSY = {"SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "RequestTime
 _DENIED = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch",
            "RequestTimeTooSkewed", "RequestExpired", "AccessDenied", "InvalidTokenId", "AuthFailure",
            "InvalidAccessKey"}  # fmt: skip
+_WRONG = _DENIED - {"AccessDenied"} | {"AuthenticationFailed", "AuthorizationFailure", "InvalidAuthenticationInfo"}
 _NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "ContainerNotFound"}
 _OTHER_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraint"}
 
@@ -100,14 +101,14 @@ def _network_reason(text: str) -> str:
     number = _found(_OS_ERROR, text)
     if number:
         name = errno.errorcode.get(int(number), number)
-        return {"ECONNREFUSED": "connection refused", "ECONNRESET": "connection reset"}.get(name, f"network: {name}")
+        return {"ECONNREFUSED": REFUSED, "ECONNRESET": "connection reset"}.get(name, f"network: {name}")
     for sign, words in (
         ("kind: Timeout", "no answer in time"),
         ("TimedOut", "no answer in time"),
-        ("InvalidContentType", "the server does not speak TLS"),
-        ("InvalidCertificate", _NOT_TRUSTED),
-        ("certificate", _NOT_TRUSTED),
-        ("UnknownIssuer", _NOT_TRUSTED),
+        ("InvalidContentType", NO_TLS),
+        ("InvalidCertificate", NOT_TRUSTED),
+        ("certificate", NOT_TRUSTED),
+        ("UnknownIssuer", NOT_TRUSTED),
         ("BadScheme", "not an http or https address"),
         ("IncompleteMessage", "the server closed the connection"),
         ("kind: Connect", "no connection"),
@@ -148,19 +149,20 @@ def error_of(answer: Answer, subject: str, asked: Asked = Asked.PLAIN, *, source
         return NoBucket(f"{subject}: {answer.reason}; no such bucket in this region", hint=f"Set {where}{kept}.")
     if code in _BUSY or answer.no_answer or status in (408, 409, 429) or (status >= 500 and status != 501):
         # 409 as well: two writers met, and which of them is there now only a read can tell.
-        return Unavailable(said, hint=NOT_TRUSTED if answer.reason == _NOT_TRUSTED else "")
+        return Unavailable(said, hint=OF_REASON.get(answer.reason, ""))
     if code in _NO_BUCKET:
         return NoBucket(said, hint=OF_CODE.get(code, ""))
     if code in _DENIED or status in (401, 403):
         by = f" (credentials: {source})" if source else ""
-        return AccessDenied(f"{said}{by}", hint=OF_CODE.get(code, ""))
+        kind = WrongCredentials if code in _WRONG or status == 401 else AccessDenied
+        return kind(f"{said}{by}", hint=OF_CODE.get(code, ""))
     if status == 412:
         # A copy names what it copies: that is another object by now.
         kinds = {Asked.CREATE: AlreadyExists, Asked.COPY: Unavailable}
         return kinds.get(asked, StoreError)(said)
     if status in _NOT_THIS_WAY:
         return _REFUSED.get(asked, StoreError)(said)
-    return NotFound(said) if status == 404 else StoreError(said)
+    return NotFound(said) if status == 404 else StoreError(said, hint=OF_REASON.get(answer.reason, ""))
 
 
 @contextlib.contextmanager
@@ -209,8 +211,8 @@ def read_boto(error: Exception) -> Answer:
     for kind, words in (
         (boto.ConnectTimeoutError, "no answer in time"),
         (boto.ReadTimeoutError, "no answer in time"),
-        (boto.SSLError, _NOT_TRUSTED),
-        (boto.EndpointConnectionError, "connection refused" if "refused" in why else "no connection"),
+        (boto.SSLError, NOT_TRUSTED),
+        (boto.EndpointConnectionError, REFUSED if "refused" in why else "no connection"),
         (boto.HTTPClientError, "the connection broke"),
         (ResponseParserError, "an answer that cannot be read"),
     ):

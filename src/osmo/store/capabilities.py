@@ -54,8 +54,12 @@ _MEANS = {
 
 
 def capabilities(store: Store, access: Access | None = None) -> Iterator[Found]:
-    """Try each in turn; None tries all. READ changes nothing there. Raises what a missing bucket or host raises."""
-    yield _try("list", lambda: _list(store))
+    """Try each in turn; None tries all. READ changes nothing there. Raises what keeps everything else from being
+    answered, too: no such bucket or host, no answer, credentials that are wrong."""
+    listed = _try("list", lambda: _list(store))
+    if listed.error is not None and type(listed.error) is not AccessDenied:
+        raise listed.error
+    yield listed
     if access is Access.READ:
         yield _try("read", lambda: _read_anything(store))
         return

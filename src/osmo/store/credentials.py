@@ -129,7 +129,7 @@ class Credentials:
         except Exception as error:  # noqa: BLE001  # botocore runs people's own programs and modules here
             _raise_ours(error, profile)
         if found is None:
-            raise NoCredentials("no AWS credentials found", hint=_HINT)
+            raise NoCredentials(_half(self._environ) or "no AWS credentials found", hint=_HINT)
         self.source = in_words(found.method, profile, self._environ)
         expires = hasattr(found, "refresh_needed")
 
@@ -216,6 +216,14 @@ def _session(environ: Mapping[str, str]) -> Any:
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         chain.remove("iam-role")
     return session
+
+
+def _half(environ: Mapping[str, str]) -> str:
+    """What is missing, if one of the two is there."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    given = [name for name in names if environ.get(name)]
+    missing = [name for name in names if not environ.get(name)]
+    return f"{given[0]} is set, {missing[0]} is not" if len(given) == 1 else ""
 
 
 def _raise_ours(error: Exception, profile: str) -> NoReturn:

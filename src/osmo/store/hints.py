@@ -35,10 +35,19 @@ OF_CODE: Final = {
     "AuthenticationRequired": "The token is not valid any more: `gcloud auth application-default login`.",
     "invalid_grant": "The login is not valid any more: `gcloud auth application-default login`.",
 }
-NOT_TRUSTED: Final = "Name its certificates in AWS_CA_BUNDLE, or as `ca` of a stored credential."
+NOT_TRUSTED: Final = "the server's certificate is not trusted"
+NO_TLS: Final = "the server does not speak TLS"
+REFUSED: Final = "connection refused"
+OF_REASON: Final = {
+    NOT_TRUSTED: "Name its certificates in AWS_CA_BUNDLE, or as `ca` of a stored credential.",
+    NO_TLS: "If it is to be plain http, write its address with http://.",
+    REFUSED: "Nobody listens at that address: start the server, or correct the endpoint.",
+}
 UNKNOWN_HOST: Final = {
     "azure": "Correct the storage account's name in the url, or the network's DNS.",
     "gs": "Correct the network's DNS.",
+    "swift": "Correct the endpoint in the url, or the network's DNS.",
+    "tos": "Correct the endpoint in the url, or the network's DNS.",
 }
 MAY_LIST: Final = {
     "azure": _AZURE_ROLE,

@@ -17,6 +17,7 @@ from osmo.errors import (
     StoreError,
     Unavailable,
     UnknownHost,
+    WrongCredentials,
 )
 from osmo.store.answers import Asked, our_boto_errors, our_errors
 from osmo.store.aws import Place
@@ -287,9 +288,9 @@ class ObsStore:
         except UnknownHost as error:
             raise UnknownHost(str(error), hint=UNKNOWN_HOST.get(self._url.scheme, "")) from error
         except AccessDenied as error:
-            if isinstance(error, NoCredentials) or "hint" in vars(error):
+            if isinstance(error, NoCredentials | WrongCredentials):
                 raise
-            hint = lacking(self._url.scheme, asked.name, s3=self._multipart is not None)
+            hint = vars(error).get("hint") or lacking(self._url.scheme, asked.name, s3=self._multipart is not None)
             raise AccessDenied(str(error), hint=hint) from error
 
     def _find_credentials(self, subject: str) -> None:

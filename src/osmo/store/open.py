@@ -99,7 +99,7 @@ def _ask_bucket(url: StoreUrl, environ: Mapping[str, str], timeout_s: float, *, 
     except NoCredentials:
         raise
     except AccessDenied as error:
-        raise AccessDenied(
+        raise type(error)(
             str(error), hint=vars(error).get("hint") or hints.MAY_LIST.get(url.scheme, hints.MAY_LIST_S3)
         ) from error
     if writes:

@@ -17,9 +17,10 @@ from osmo.errors import (
     StoreError,
     Unavailable,
     UnknownHost,
+    WrongCredentials,
 )
 from osmo.store.answers import Asked, error_of, our_boto_errors, our_file_errors, plain, read
-from osmo.store.hints import NOT_TRUSTED
+from osmo.store.hints import OF_REASON
 
 SERVED = "Generic S3 error: Error performing {method} http://127.0.0.1:18081/bucket/a in 1.1ms - Server returned non-2xx status code: {status}: {body}\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Status {{\n        status: {number},"  # fmt: skip  # noqa: E501
 UNSENT = "Generic S3 error: Error performing PUT http://{host}/bkt/a in 263.866µs - HTTP error: error sending request\n\nDebug source:\nGeneric {{\n    store: \"S3\",\n    inner: Http(\n        HttpError {{\n            kind: {kind},\n            source: reqwest::Error {{ {why} }}"  # fmt: skip  # noqa: E501
@@ -41,11 +42,11 @@ OS_ERROR = 'Os {\n code: %d,\n kind: X,\n message: "y",\n}'
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
-        (served(403, "SignatureDoesNotMatch"), AccessDenied, "403 SignatureDoesNotMatch"),
-        (served(403, "InvalidAccessKeyId"), AccessDenied, "403 InvalidAccessKeyId"),
-        (served(403, "RequestTimeTooSkewed"), AccessDenied, "403 RequestTimeTooSkewed"),
-        (served(400, "ExpiredToken"), AccessDenied, "400 ExpiredToken"),
-        (served(401), AccessDenied, "401"),
+        (served(403, "SignatureDoesNotMatch"), WrongCredentials, "403 SignatureDoesNotMatch"),
+        (served(403, "InvalidAccessKeyId"), WrongCredentials, "403 InvalidAccessKeyId"),
+        (served(403, "RequestTimeTooSkewed"), WrongCredentials, "403 RequestTimeTooSkewed"),
+        (served(400, "ExpiredToken"), WrongCredentials, "400 ExpiredToken"),
+        (served(401), WrongCredentials, "401"),
         (served(403), AccessDenied, "403"),
         (served(404, "NoSuchBucket"), NoBucket, "404 NoSuchBucket"),
         (served(404, "NoSuchKey"), NotFound, "404 NoSuchKey"),
@@ -159,8 +160,8 @@ def test_what_botocore_said(error: Exception, kind: type[StoreError], words: str
     assert str(caught.value).startswith("s3://b/k: ")
     assert str(caught.value).endswith(words)
     assert "secret" not in str(caught.value)
-    trusted = NOT_TRUSTED if isinstance(error, boto.SSLError) else kind.hint
-    assert caught.value.hint == (error.hint if isinstance(error, StoreError) else trusted)
+    reason = str(caught.value).removeprefix("s3://b/k: ")
+    assert caught.value.hint == (error.hint if isinstance(error, StoreError) else OF_REASON.get(reason, kind.hint))
 
 
 def test_the_source_of_the_credentials_is_named_when_they_are_refused() -> None:
