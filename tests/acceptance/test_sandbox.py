@@ -154,3 +154,36 @@ def test_without_bubblewrap_it_is_refused_with_the_ways_out(osmo: Osmo, tmp_path
     run = osmo.submit(spec, "--runtime", "process", **without)
     assert osmo.wait(run).returncode == 0
     assert any("main runs on this host, not in ubuntu:24.04" in line for line in osmo.log(run))
+
+
+def steps(osmo: Osmo, bucket: Bucket, last: int) -> str:
+    """A task that makes one step in each attempt, in a folder of its sandbox, and leaves its count."""
+    script = (
+        f"mkdir -p /tmp/ckpt; n=$(ls /tmp/ckpt | wc -l); echo begins at $n; ls {{{{output}}}};"
+        f" touch /tmp/ckpt/$n /tmp/left {{{{output}}}}/$n; test $n -ge {last} || exit 4"
+    )
+    return osmo.task(script, **IMAGE, checkpoint=[entry(bucket)], exitActions={"RESCHEDULE": "4"})
+
+
+def said(osmo: Osmo, run: str) -> list[str]:
+    return [line.split("] ", 1)[1] for line in osmo.log(run) if "[osmo]" not in line]
+
+
+def test_a_later_attempt_has_a_sandbox_of_its_own_with_the_checkpoint_in_it(osmo: Osmo, bucket: Bucket) -> None:
+    run = osmo.submit(steps(osmo, bucket, last=2), OSMO_RETRY_WAIT="100ms")
+    assert osmo.wait(run).returncode == 0, osmo.log(run)
+    assert said(osmo, run) == ["begins at 0", "begins at 1", "begins at 2"]  # and `{{output}}` is empty each time
+    assert bucket.files() == {"ckpt/0", "ckpt/1", "ckpt/2"}
+    assert [path.name for path in osmo.attempt(run).task_output.iterdir()] == ["2"]
+
+
+def test_a_run_that_is_restarted_goes_on_in_a_sandbox(osmo: Osmo, bucket: Bucket) -> None:
+    run = osmo.submit(steps(osmo, bucket, last=2), "--max-retries", "0")
+    assert osmo.wait(run).returncode == 1
+    assert osmo("workflow", "restart", run).returncode == 0
+    assert osmo.wait("t-2").returncode == 1
+    assert said(osmo, "t-2") == ["begins at 1"]
+    assert osmo("workflow", "restart", "t-2").returncode == 0
+    assert osmo.wait("t-3").returncode == 0, osmo.log("t-3")
+    assert said(osmo, "t-3") == ["begins at 2"]
+    assert bucket.files() == {"ckpt/0", "ckpt/1", "ckpt/2"}
