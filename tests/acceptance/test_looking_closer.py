@@ -84,6 +84,34 @@ def test_a_program_beside_a_task_has_what_the_task_has(osmo: Osmo, more: dict[st
     osmo.wait(run)
 
 
+def test_a_program_beside_each_task_of_a_group(osmo: Osmo) -> None:
+    tasks = [
+        {
+            "name": name,
+            "lead": name == "one",
+            "command": ["sh", "-c", f"echo begun; {WAIT}"],
+            "environment": {"OWN": name},
+        }
+        for name in ("one", "two")
+    ]
+    run = osmo.submit(osmo.spec(json.dumps({"workflow": {"name": "t", "groups": [{"name": "pair", "tasks": tasks}]}})))
+    for task in ("one", "two"):
+        osmo.until_logged(run, "begun", task)
+    script = "echo I am $OWN; echo twice >&2; test $OWN = one"
+    shown = osmo("workflow", "exec", run, "--group", "pair", "--entry", f"sh -c '{script}'")
+    assert shown.returncode == 1
+    assert sorted(shown.stdout.splitlines()) == ["[one] I am one", "[one] twice", "[two] I am two", "[two] twice"]
+    for options, said in (
+        (("--group", "pair"), "--group needs a command: --entry COMMAND"),
+        (("--group", "other", "--entry", "true"), f"{run} has no group 'other' (it has pair)"),
+        (("one", "--group", "pair", "--entry", "true"), "one and --group pair: one of them"),
+        ((), "which task? Name it, or a whole group: --group NAME --entry COMMAND"),
+    ):
+        assert osmo("workflow", "exec", run, *options).stderr == f"osmo: {said}\n"
+    go(osmo)
+    osmo.wait(run)
+
+
 def test_runs_are_found_by_tags(osmo: Osmo) -> None:
     first, second = (osmo.submit(osmo.task("true")) for _ in range(2))
     for run in (first, second):

@@ -1,8 +1,12 @@
-"""Starting the supervisor of a run, in a session of its own: it outlives the terminal."""
+"""Starting other programs: the supervisor of a run, in a session of its own that outlives the terminal, and what a
+person wants to run beside tasks."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,3 +73,34 @@ def works(command: list[str]) -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run, and where."""
+
+    command: list[str]
+    environment: dict[str, str]
+    cwd: str
+
+
+def side_by_side(programs: Mapping[str, Program]) -> list[int]:
+    """Run all at the same time; what one prints comes out line by line, its name before it. Their exit codes (128+n for
+    a signal)."""
+
+    def run(name: str, program: Program) -> int:
+        with subprocess.Popen(
+            program.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=program.cwd,
+            env=program.environment,
+        ) as process:
+            for line in process.stdout or ():
+                sys.stdout.buffer.write(b"[%s] %s\n" % (name.encode(), line.removesuffix(b"\n")))
+                sys.stdout.buffer.flush()
+        return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+    with ThreadPoolExecutor(len(programs)) as threads:
+        return list(threads.map(run, programs.keys(), programs.values()))

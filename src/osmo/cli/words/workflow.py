@@ -109,7 +109,8 @@ def looking(commands: Any) -> None:
 
     shell = add_command(commands, "exec", "shell", "exec_", "run a program beside a task, with what the task has")
     run_id(shell)
-    shell.add_argument("task", metavar="TASK", help="the task's name")
+    shell.add_argument("task", nargs="?", metavar="TASK", help="the task's name")
+    shell.add_argument(*("-g", "--group"), metavar="GROUP", help="beside each task of this group; needs --entry")
     shell.add_argument("--entry", metavar="COMMAND", help="what to run (/bin/bash)")
 
     tag = add_command(commands, "tag", "tags", "tag", "put words of your own on workflows, to find them by")
