@@ -39,8 +39,8 @@ class Outcome:
 class Pool:
     """Sends files for one cycle.
 
-    In the last cycle, what moves is waited for a little, then taken as it is. While the store says "slow down", fewer
-    are sent at once; then more again.
+    In the last cycle, what moves is waited for a little, then taken as it is. at_once: the most that are ever sent at
+    once; how many are is the throttle's to say.
     """
 
     def __init__(self, uploader: Uploader, clock: Clock, at_once: int, throttle: Throttle, cycle: Cycle) -> None:
@@ -67,22 +67,15 @@ class Pool:
 
         def work() -> None:
             try:
-                while True:
-                    with self._throttle:  # before a file is taken: who waits here may find that all is over
-                        if (file := turns.next()) is None:
-                            return
-                        name, stat = file
-                        outcome = self._insist(name, stat, known[name].record if name in known else None)
-                        if (fatal := self._fatal_error(outcome.result)) is not None:
-                            outcome = replace(outcome, fatal=fatal)
-                    outcomes.take(outcome)
-                    turns.settle(name)
+                while not self._helped_itself(turns, known, outcomes):
+                    pass
             except BaseException:
                 self._fatal = True
                 raise
 
         # A few threads that help themselves: a future for every small file would cost more than its upload.
         at_once = min(self._at_once, len(files))
+        self._throttle.begin()
         threads = ThreadPoolExecutor(at_once, thread_name_prefix="upload")
         workers = [threads.submit(work) for _ in range(at_once)]
         while wait(workers, timeout=_LOOK_AT_THE_CLOCK_S).not_done and not self._cycle.out_of_time():
@@ -97,6 +90,20 @@ class Pool:
         under_way, waiting = turns.unsettled
         outcomes.close(under_way)
         return under_way | waiting
+
+    def _helped_itself(self, turns: Turns, known: Mapping[str, Saved], outcomes: "_Outcomes") -> bool:
+        """Send one file after the other until there is none left; or, which is False, until fewer are to do that."""
+        with self._throttle:  # before a file is taken: who waits here may find that all is over
+            while (file := turns.next()) is not None:
+                name, stat = file
+                outcome = self._insist(name, stat, known[name].record if name in known else None)
+                if (fatal := self._fatal_error(outcome.result)) is not None:
+                    outcome = replace(outcome, fatal=fatal)
+                outcomes.take(outcome)
+                turns.settle(name)
+                if self._throttle.is_full:
+                    return False
+        return True
 
     def _fatal_error(self, result: Saved | Exception) -> StoreError | None:
         """The error, if it is no use to begin another file after it. A store that gives no answer over one file, but

@@ -46,7 +46,7 @@ class Sender:
         self._settings = settings
         self._clock = clock
         self._flow = Flow(clock)
-        self._throttle = Throttle(settings.at_once, clock)
+        self._throttle = Throttle(settings.at_once, settings.most_at_once, clock)
         self._window = Window(clock, deadline)
         self._shelf = Shelf()
 
@@ -64,7 +64,7 @@ class Sender:
             self._source.plain, is_file=self._source.tree.is_file
         )
         this.meter.expect(sum(stat.size for stat in files.values()))
-        pool = Pool(self._uploader(this, files), self._clock, self._settings.at_once, self._throttle, this)
+        pool = Pool(self._uploader(this, files), self._clock, self._settings.most_at_once, self._throttle, this)
         others: list[Outcome] = []
 
         def take(outcome: Outcome) -> None:

@@ -27,6 +27,7 @@ class Turns:
         self._changed = threading.Condition()
         self._waiting = dict(files)
         self._under_way: dict[str, Stat] = {}
+        self._bytes = 0  # of those
         self._postponed: dict[str, Stat] = {}
         self.given_up: set[str] = set()
         self._order(hurried=window.hurried)
@@ -40,8 +41,9 @@ class Turns:
                 name = self._pick()
                 for those in (self._waiting, self._postponed):
                     if name is not None and name in those:
-                        self._under_way[name] = those.pop(name)
-                        return name, self._under_way[name]
+                        stat = self._under_way[name] = those.pop(name)
+                        self._bytes += _counted(stat)
+                        return name, stat
                 if self._waiting or self._postponed:
                     self._changed.wait(_LOOK_AGAIN_S)
             return None
@@ -49,7 +51,7 @@ class Turns:
     def settle(self, name: str) -> None:
         """What became of a file is known."""
         with self._changed:
-            del self._under_way[name]
+            self._bytes -= _counted(self._under_way.pop(name))
             if (number := self._batch_of.pop(name, None)) is not None:
                 self._open[number] -= 1
             self._changed.notify_all()
@@ -59,10 +61,6 @@ class Turns:
         """The files that are under way, and those that were not begun."""
         with self._changed:
             return set(self._under_way), self._waiting.keys() | self._postponed.keys() | self.given_up
-
-    @property
-    def _bytes(self) -> int:
-        return sum(min(stat.size, _MOST_OF_A_FILE) for stat in self._under_way.values())
 
     def _order(self, *, hurried: bool) -> None:
         """Put what waits into batches. What is under way belongs to one, too: the next one waits for it."""
@@ -106,6 +104,10 @@ class Turns:
             del self._postponed[name]
             self.given_up.add(name)
         return None
+
+
+def _counted(stat: Stat) -> int:
+    return min(stat.size, _MOST_OF_A_FILE)
 
 
 def _speaks_for(name: str, others: Collection[str]) -> bool:

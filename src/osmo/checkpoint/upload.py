@@ -195,8 +195,10 @@ class Uploader:
 
         def parts() -> Iterator[bytes]:
             nonlocal counted
-            for part in file.parts(how.part_size):
+            for number, part in enumerate(file.parts(how.part_size)):
                 passage.begin(len(part))
+                if number > how.at_once:
+                    self.throttle.went_well()  # one of those before is through, else nobody would ask for this one
                 yield part
                 self.meter.sent(len(part))
                 counted += len(part)

@@ -41,7 +41,7 @@ class Sending:
         self.doubts: list[None] = []
         self.base: list[FileRecord] = []
         self.shelf = Shelf()
-        self.throttle = Throttle(16, self.clock)
+        self.throttle = Throttle(16, 16, self.clock)
 
     def upload(self, name: str, known: FileRecord | None = None, stat: Stat | None = None, **more: bool) -> Saved:
         """Send a file of which `known` is in the store, as it was found (or is now)."""

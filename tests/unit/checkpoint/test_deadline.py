@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from osmo.checkpoint.manifest import Trigger
+from osmo.checkpoint.throttle import Pace
 from osmo.errors import Unavailable
 from support.stores import Flaky, Request, is_content
 from unit.checkpoint.rig import Rig
@@ -22,7 +23,7 @@ def preempt(rig: Rig) -> None:
 
 def until_file(rig: Rig, number: int) -> None:
     """The deadline comes with the upload of this number. Files are sent one after the other."""
-    rig.stream._sender._throttle.limit = rig.stream._sender._throttle._most = 1
+    rig.stream._sender._throttle._pace = Pace(1, 1, 1)
     rig.stream.deadline_s = rig.clock.monotonic() + 10.0
     seen: list[Request] = []
 
@@ -80,7 +81,7 @@ def test_an_end_marker_waits_for_all_that_it_speaks_for(rig: Rig) -> None:
 def test_after_a_failed_file_no_other_is_begun_however_many_wait_for_their_turn(rig: Rig) -> None:
     """The store hangs: each file that is begun costs a time-out."""
     rig.wrap = lambda store: Flaky(store, 1000, is_content)
-    rig.stream._sender._throttle.limit = rig.stream._sender._throttle._most = 1
+    rig.stream._sender._throttle._pace = Pace(1, 1, 1)
     rig.grow({f"file-{number}": "x" for number in range(8)})
     begun: set[str] = set()
     inner = rig.wrap

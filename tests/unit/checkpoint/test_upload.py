@@ -276,7 +276,7 @@ def test_a_store_in_trouble_gets_fewer_parts_at_once(sending: Sending) -> None:
             return super().put_parts(key, parts, part_size=part_size, concurrency=concurrency)
 
     at_once: list[int] = []
-    sending.throttle = Throttle(4, sending.clock)
+    sending.throttle = Throttle(4, 4, sending.clock)
     grow(sending.folder, {"a": b"0" * (17 * MIB)})
     sending.names.alone = False
     uploader = replace(sending.uploader(Noting(sending.memory)), budget=ByteBudget(96 * MIB))
