@@ -21,6 +21,7 @@ from osmo.agent.requests import Requests
 from osmo.agent.restore import NotStarted, bring_back
 from osmo.agent.status import StatusBoard
 from osmo.agent.streams import Streams
+from osmo.agent.watcher import Watcher
 from osmo.checkpoint.archive import Earlier
 from osmo.checkpoint.manifest import Writer
 from osmo.checkpoint.tree import Stat
@@ -81,6 +82,7 @@ def run(where: AttemptDir, config: TaskConfig, environ: Mapping[str, str], event
     follower = Follower(where, log, clock)
     follower.start()
     savers = streams.start(opened)
+    Watcher(where, child.pid, events.put, also=[where.path.parents[2]]).start()
     attempt = Attempt(
         child,
         savers,

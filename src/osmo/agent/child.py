@@ -111,6 +111,11 @@ class Child:
         leader = _started(attempt) if record is None else Process.read(record)
         return None if leader is None else cls(attempt, leader)
 
+    @property
+    def pid(self) -> int:
+        """Of the shell around it, which ends when it does."""
+        return self._leader.pid
+
     def ended(self) -> int | None:
         """The command's exit code (128+n for a signal), None while it runs.
 

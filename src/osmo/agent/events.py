@@ -22,5 +22,10 @@ class ForCommand:
     signum: signal.Signals
 
 
-Event = signal.Signals | Durable | Notice | Answered | ForCommand
+@dataclass(frozen=True, slots=True)
+class Stirred:
+    """There may be something new to see: of the command, or of what others want."""
+
+
+Event = signal.Signals | Durable | Notice | Answered | ForCommand | Stirred
 Events = SimpleQueue[Event]

@@ -24,6 +24,7 @@ from osmo.agent.restore import NotStarted, bring_back
 from osmo.agent.signals import queued
 from osmo.agent.status import StatusBoard
 from osmo.agent.streams import Streams
+from osmo.agent.watcher import Watcher
 from osmo.checkpoint.manifest import Writer
 from osmo.clock import Clock
 from osmo.errors import UsageError
@@ -96,6 +97,7 @@ def _run(plan: Plan, place: AttemptDir, environ: Mapping[str, str], events: Even
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # of osmo.checkpoint.lease; the command was to have it as it is
     board.enter(State.RUNNING)
     savers = streams.start(opened)
+    Watcher(place, job.pid, events.put).start()
     attempt = Attempt(
         job,
         savers,

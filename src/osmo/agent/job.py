@@ -54,6 +54,10 @@ class Job:
         _kill_it_before_us(popen.pid)
         return cls(popen, os.fsencode(f"{mark}={environment[mark]}\0"), clock)
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
     def ended(self) -> int | None:
         """The command's exit code (128+n for a signal), None while it runs."""
         if self._clock.monotonic() >= self._reap_at:

@@ -22,6 +22,7 @@ from osmo.rundir.requests import Request
 from osmo.states import State
 
 _TICK_S = 0.2
+_IDLE_S = 10.0  # while a watcher tells what there is to look at
 _DEAD_AFTER_KILL_S = 30.0
 _CLOSE_S = 5.0
 _NOTICE_MARGIN_S = 5.0
@@ -141,7 +142,7 @@ class Attempt:
         """Until the command has ended, or has to end: then its exit code is None."""
         leave_at = float("inf")
         while True:
-            event = self._next_event()
+            event = self._next_event(min(_IDLE_S, leave_at - self._clock.monotonic()))
             if (code := self._child.ended()) is not None:
                 return Cause.PREEMPTED if code == _TERMINATED and self._told(event) else Cause.ITSELF, code
             if (order := self._ordered()) is not None:
@@ -301,13 +302,13 @@ class Attempt:
             if saver.stream.durable:
                 saver.join(max(0.0, until - self._clock.monotonic()))
 
-    def _next_event(self) -> Event | None:
-        """What happened, None if nothing did for a while. Requests for a checkpoint, and what is the command's, are
+    def _next_event(self, tick_s: float = _TICK_S) -> Event | None:
+        """What happened, None if nothing did for so long. Requests for a checkpoint, and what is the command's, are
         seen to here: they change nothing in the course of things."""
         for request in self._requests.new():
             self._ask(request)
         try:
-            event = self._events.get(timeout=_TICK_S)
+            event = self._events.get(timeout=max(0.0, tick_s))
         except Empty:
             return None
         match event:

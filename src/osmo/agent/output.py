@@ -9,10 +9,12 @@ from osmo.agent.space import Space
 from osmo.clock import Clock
 from osmo.logs.split import Splitter
 from osmo.logs.write import LogWriter
+from osmo.rundir.changes import Changes
 from osmo.rundir.paths import AttemptDir
 
 _CHUNK = 256 * 1024
-_IDLE_S = 0.1
+_GATHER_S = 0.1
+_UNFINISHED_S = 1.0
 
 
 class Follower(threading.Thread):
@@ -27,12 +29,14 @@ class Follower(threading.Thread):
         self._position = Position(attempt.position, log.path)
         self._noted = self._position.recover()  # now: before anybody else writes to the log
         self._last = threading.Event()
+        self._changes = Changes(files=[attempt.output])
         self._offset = 0
         self._given = 0
 
     def finish(self) -> None:
         """The command has ended: take what is left, then return."""
         self._last.set()
+        self._changes.wake()
         self.join()
 
     def run(self) -> None:
@@ -53,7 +57,16 @@ class Follower(threading.Thread):
                     self._give(self._splitter.end())
                     self._space.release()
                     return
-                self._clock.wait(self._last, _IDLE_S)
+                self._wait()
+
+    def _wait(self) -> None:
+        """Until there is more, and a moment longer: who prints, prints on. A line that stays unfinished is given out
+        after a while."""
+        if self._splitter.pending:
+            self._changes.wait(_UNFINISHED_S)
+        else:
+            self._changes.wait()
+        self._clock.wait(self._last, _GATHER_S)
 
     def _give(self, lines: list[bytes]) -> None:
         """Into the log with them, noting how far the output is there."""
