@@ -13,6 +13,7 @@ from osmo.rundir.identity import Process
 from support.cli import BIN, Osmo, osmo_in, run_id, until
 from support.small_disks import crowd, fill, small_disk, small_memory
 from support.stored import Stored
+from support.trees import grow
 
 SIZE = 8 << 20
 
@@ -175,6 +176,36 @@ def test_a_store_that_is_full_is_used_again_when_it_is_not(elsewhere: Path, plai
     assert {file["name"] for file in store.checkpoints("main.data")[-1]["files"]} == {"a", "b", "c"}
     for name in "abc":
         assert (store.directory / "data" / name).read_bytes() == (plain.directory / "data" / name).read_bytes()
+
+
+@pytest.mark.parametrize("full", ["before", "of files"])
+def test_a_restore_into_a_full_disk_leaves_what_was_there_and_is_gone_on_with(
+    tmp_path: Path, plain: Osmo, full: str
+) -> None:
+    """What it takes is seen before, but for the names: of them a disk may have too few."""
+    data, url = grow(tmp_path / "data", {f"{number}": f"{number}" for number in range(300)}), f"file://{tmp_path}/store"
+    (data / "large").write_bytes(bytes(range(256)) * (SIZE // 1024))
+    saved = plain("checkpoint", "run", "--path", "data", "--url", url, "--frequency", "1h", "--", "true")
+    assert saved.returncode == 0, saved.stderr
+    with small_disk(tmp_path / "small", SIZE, 200 if full == "of files" else 10_000) as place:
+        (place / "7").write_text("mine")
+        filler = fill(place) if full == "before" else None
+        result = plain("checkpoint", "restore", url, str(place))
+        assert result.returncode == 1
+        [line] = result.stderr.splitlines()
+        assert ("are free: nothing was restored" if full == "before" else "no space left on device") in line
+        theirs = {path.name: path for path in place.iterdir() if not path.name.startswith(".osmo-restore.")}
+        assert theirs.keys() == {"7", *(["filler"] if filler else [])}
+        assert (place / "7").read_text() == "mine"
+        if full == "of files":
+            subprocess.run(["mount", "-o", "remount,nr_inodes=10000", str(place)], check=True)
+        else:
+            (place / "filler").unlink()
+        again = plain("checkpoint", "restore", url, str(place))
+        assert again.returncode == 0, again.stderr
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == {
+            path.name: path.read_bytes() for path in data.iterdir()
+        }
 
 
 @pytest.fixture

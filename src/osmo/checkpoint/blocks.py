@@ -101,6 +101,16 @@ def digests(parts: Iterable[bytes]) -> tuple[bytes, ...]:
     return gathering.all()
 
 
+def holes(store: Store, file: FileRecord) -> int:
+    """How many bytes of a record's content are whole blocks of zeros, as far as its blocks are known: they take no room
+    on a disk. Raises Unavailable."""
+    found = Shelf().of(store, file)
+    if found is None:
+        return 0
+    zeros = blake3(bytes(BLOCK)).digest(_BYTES)
+    return BLOCK * sum(each == zeros for each in found.each[: file.size // BLOCK])
+
+
 class Shelf:
     """Blocks by the key that they lie at, those of the last files at hand. Safe to use from many threads."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from osmo.checkpoint import flushing, history, neighbours
+from osmo.checkpoint.blocks import holes
 from osmo.checkpoint.budget import ByteBudget, suitable_total
 from osmo.checkpoint.copies import Copies
 from osmo.checkpoint.fetch import Fetcher, Lost, RestoreError, Stopped, digest_of, dress, matches
@@ -108,7 +109,7 @@ def bring(
     restore is at work; later if the disk fails; StoreError if the store is not to be had; Stopped.
     """
     items = targets(checkpoint, stream, folder, store.url)
-    check_space(folder, items)
+    check_space(folder, items, lambda file: holes(store, file))
     mark = Mark(folder, stream)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ mark is one of them: it keeps a second restore out, and says which files are new
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +63,9 @@ def beneath(folder: Path, name: str) -> Path | None:
     return folder.joinpath(*parts)
 
 
-def check_space(folder: Path, items: Iterable[Target]) -> None:
+def check_space(folder: Path, items: Iterable[Target], holes: Callable[[FileRecord], int]) -> None:
     """Raises RestoreError if they do not fit. What is there under its name, or a part of it under its temporary one,
-    needs no room again."""
+    needs no room again. holes: how many bytes of a file take none; asked if it matters."""
     place = folder
     while not place.exists():
         place = place.parent
@@ -74,6 +74,8 @@ def check_space(folder: Path, items: Iterable[Target]) -> None:
     size = sum(item.file.size for item in items)
     if size > free:
         size -= sum(map(_there, items))
+    if size > free:
+        size -= sum(holes(item.file) for item in items)
     if size > free:
         raise RestoreError(f"{folder}: {size:,} bytes are to be restored, {free:,} are free: nothing was restored")
 

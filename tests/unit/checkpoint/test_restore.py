@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from osmo.checkpoint.blocks import BLOCK, Blocks, holes
 from osmo.checkpoint.fetch import Lost, RestoreError, Stopped
 from osmo.checkpoint.manifest import Checkpoint, FileRecord
 from osmo.checkpoint.restore import Onlooker, Outcome, Restored, bring, restore
-from osmo.checkpoint.targets import Mark, targets
+from osmo.checkpoint.targets import Mark, Target, check_space, targets
 from osmo.checkpoint.tree import Tree
 from osmo.checkpoint.walk import walk
 from osmo.errors import NoRanges, OsmoError, StoreError, Unavailable
@@ -374,6 +375,21 @@ def test_a_folder_where_a_file_should_be_stays_and_so_does_all_else(store: Memor
     _, failures = run(store, checkpoint(put(store, "a", b"one"), put(store, "b", b"two")), tmp_path)
     assert "is a folder" in str(failures["a"])
     assert named(tmp_path) == {"a/mine": b"mine", "b": b"before"}
+
+
+def test_blocks_of_zeros_need_no_room(store: MemoryStore, tmp_path: Path) -> None:
+    """As far as the digests of its blocks are in the store."""
+    zeros, other = blake3(bytes(BLOCK)).digest(16), b"other" + bytes(11)
+    sparse = replace(put(store, "a", b""), size=3 * BLOCK + 1, blocks="blocks")
+    assert holes(store, sparse) == 0
+    store.put("blocks", Blocks(sparse.size, sparse.digest, (zeros, other, zeros, zeros)).encode())
+    assert holes(store, sparse) == 2 * BLOCK
+    found = os.statvfs(tmp_path)
+    large = replace(sparse, size=2 * found.f_bavail * found.f_frsize + 10 * BLOCK)
+    items = [Target(large, tmp_path / "a", tmp_path / "b")]
+    check_space(tmp_path, items, lambda file: file.size - BLOCK)
+    with pytest.raises(RestoreError, match="are free: nothing was restored"):
+        check_space(tmp_path, items, lambda file: BLOCK)
 
 
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(store: MemoryStore, tmp_path: Path) -> None:
