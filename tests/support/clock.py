@@ -35,6 +35,10 @@ class FakeClock:
         with self._lock:
             self._seconds += seconds
 
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self._start += timedelta(seconds=seconds)
+
     def wait(self, event: threading.Event, seconds: float) -> bool:
         with self._lock:
             self.waits.append(seconds)

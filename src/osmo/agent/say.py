@@ -163,7 +163,7 @@ class Narrator:
 
     def _restored(self, event: Restored) -> None:
         self._number = event.checkpoint.number
-        age_s = (self._clock.now() - event.checkpoint.committed).total_seconds()
+        age_s = max(0.0, (self._clock.now() - event.checkpoint.committed).total_seconds())  # its clock was another
         self._committed_at, self._spoke_at = self._clock.monotonic() - age_s, self._clock.monotonic()
         files = event.checkpoint.files
         self._log.ours(

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from osmo.checkpoint import history, log, neighbours
 from osmo.checkpoint.epoch import Epoch, Place
@@ -38,7 +38,7 @@ def owned(store: Store, stream: str, who: str, host: str, clock: Clock, *, force
     reader = log.Reader(stream, _AT_ONCE)
     newest = [*reader.all(store).values()][-1]
     if not force:
-        _refuse_if_busy(store, stream, newest, clock)
+        _refuse_if_busy(store, stream, newest)
     writer = Writer(secrets.token_hex(16), who, newest.writer.task, 0, host, secrets.token_hex(4))
     place = Place(stream, newest.prefix, keep=_ALL, at_once=_AT_ONCE)
     epoch = Epoch(place, writer, clock, reader, exclusive=store.excludes())
@@ -108,15 +108,27 @@ def gone(store: Store, prefix: str, dropped: Container[str] = ()) -> list[Object
     return [each for each in listed if each.key not in named and not _is_beneath(each.key, others | {CONTROL})]
 
 
-def _refuse_if_busy(store: Store, stream: str, newest: Record, clock: Clock) -> None:
+def _refuse_if_busy(store: Store, stream: str, newest: Record) -> None:
     """Raises Busy if the writer of the newest record has not said that it ended, and may be there still."""
     if isinstance(newest, Close):
         return
     last = max((slot.modified for slot in log.slots(store, stream) if slot.modified is not None), default=None)
-    age = clock.now() - last if last is not None else timedelta()
+    now = _now(store)
+    age = now - last if last is not None and now is not None else timedelta()
     if age < _LIVE:
         minutes = max(0, round(age.total_seconds() / 60))
         raise Busy(f"{stream}: {newest.writer} may still be writing: its last record is {minutes} minutes old")
+
+
+def _now(store: Store) -> datetime | None:
+    """The time by the store's clock, which is when something is written there: ours may be days off."""
+    key = f"{CONTROL}/probe-{secrets.token_hex(8)}"
+    store.put(key, b"what time is it?")
+    try:
+        return store.head(key).modified
+    finally:
+        with suppress(StoreError):
+            store.delete(key)
 
 
 def _is_there(store: Store, key: str, listed: Container[str]) -> bool:

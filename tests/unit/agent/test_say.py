@@ -1,11 +1,23 @@
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from osmo.agent.say import Narrator
-from osmo.checkpoint.events import Begun, Committed, Event, Failed, Finished, Holding, Looked, Progressed, Unchanged
+from osmo.checkpoint.events import (
+    Begun,
+    Committed,
+    Event,
+    Failed,
+    Finished,
+    Holding,
+    Looked,
+    Progressed,
+    Restored,
+    Unchanged,
+)
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.saved import Saved
 from osmo.checkpoint.table import Table
@@ -13,6 +25,7 @@ from osmo.checkpoint.tree import Stat
 from osmo.errors import NoBucket
 from osmo.logs.write import LogWriter
 from support.clock import FakeClock
+from unit.checkpoint.records import checkpoint, file
 
 MIB = 1024 * 1024
 SAVED = Table.of([Saved(Stat(MIB, 1, 1, 1, 1), FileRecord("a", MIB, 1, 1, "d", "a", "e"))])
@@ -95,6 +108,13 @@ def test_an_idle_cycle_is_silent_but_for_a_line_an_hour(tell: Telling) -> None:
     tell.clock.advance(1)
     assert tell(unchanged()) == ["/ckpt: nothing has changed; checkpoint 1 is 1:00:00 old"]
     assert tell(unchanged()) == []
+
+
+def test_a_checkpoint_of_a_machine_whose_clock_is_ahead_is_not_younger_than_new(tell: Telling) -> None:
+    made = tell.clock.now() + timedelta(hours=5)
+    tell(Restored(replace(checkpoint(1, files=(file("a", b"a"),)), committed=made), SAVED, 1, 0.1))
+    tell.clock.advance(3600)
+    assert tell(unchanged()) == ["/ckpt: nothing has changed; checkpoint 1 is 1:00:00 old"]
 
 
 @pytest.mark.parametrize(

@@ -1015,3 +1015,30 @@ def test_no_thread_stays_behind(rig: Rig) -> None:
     before = threading.active_count()
     rig.cycle()
     assert threading.active_count() == before
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("create_only", [True, False])
+def test_a_wall_clock_that_is_set_changes_nothing_but_the_times_in_the_records(
+    tmp_path: Path, create_only: bool
+) -> None:
+    """Neither what is the newest, nor who is alone, nor when a cycle is due goes by it. The store has its own."""
+    rig = Rig(tmp_path, create_only=create_only, keep=9)
+    days = (0, -400, 900, -7)
+    for number, jump in enumerate(days):
+        rig.clock.jump(jump * 86_400)
+        rig.grow({"a": f"generation {number}", f"new-{number}": "new"})
+        rig.cycle()
+        assert rig.restorable["a"] == b"generation %d" % number
+        assert rig.stream._archive.epoch.names.alone
+    rig.stream.close()
+    rig.clock.jump(-5000 * 86_400)
+    rig.stream = rig.another(writer=replace(WRITER, run="uuid-2", run_id="run-2"))
+    rig.grow({"a": "of the next run"})
+    rig.cycle()
+    assert rig.restorable["a"] == b"of the next run"
+    assert rig.stream._archive.epoch.names.alone
+    times = [record["committed"] for record in rig.records]
+    assert times != sorted(times)
