@@ -15,8 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 from osmo.rundir import records
+from osmo.rundir.home import Home
 from osmo.rundir.identity import Process
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.paths import RunDir
 
 OSMO = Path(sys.executable).parent / "osmo"
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from osmo.rundir.paths import Home
+from osmo.rundir.home import Home
 from support.cli import Osmo
 
 FIRST = datetime(2020, 1, 1, 12, tzinfo=UTC)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from osmo.rundir import records
+from osmo.rundir.home import Home
 from osmo.rundir.identity import Process
-from osmo.rundir.paths import AttemptDir, Home, RunDir
+from osmo.rundir.paths import AttemptDir, RunDir
 from support import planted
 from support.servers import NO_METADATA
 

@@ -16,7 +16,8 @@ from osmo.logs.size import bytes_of
 from osmo.logs.span import span
 from osmo.rundir import records
 from osmo.rundir.discard import discard, size, sweep
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.home import Home
+from osmo.rundir.paths import RunDir
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ from osmo.cli.settings import load
 from osmo.cli.view import home_of, rebooted, view
 from osmo.clock import SystemClock
 from osmo.errors import RunDirectoryError, RunNotFound
+from osmo.rundir.home import Home
 from osmo.rundir.orders import write_cancel
-from osmo.rundir.paths import Home
 
 
 def cancel(args: argparse.Namespace) -> int:

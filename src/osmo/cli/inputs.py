@@ -6,7 +6,8 @@ from pathlib import Path
 from osmo.agent.config import InputSpec, OutputSpec
 from osmo.cli.view import view
 from osmo.errors import OsmoError, UsageError
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.home import Home
+from osmo.rundir.paths import RunDir
 from osmo.spec import url
 from osmo.spec.rules import SANDBOX_INPUT
 from osmo.spec.task import Input, Task

@@ -12,7 +12,8 @@ from osmo.cli.tags import tags_of
 from osmo.cli.view import RunView, home_of, moment, summary, view
 from osmo.errors import OsmoError, RunNotFound
 from osmo.rundir import records
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.home import Home
+from osmo.rundir.paths import RunDir
 from osmo.states import State
 
 

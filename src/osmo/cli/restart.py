@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from osmo.cli import launch
+from osmo.cli.draft import one_at_a_time, taken
 from osmo.cli.output import print_json
 from osmo.cli.settings import load
-from osmo.cli.submit import one_at_a_time, taken
 from osmo.cli.view import RunView, home_of, live, view
 from osmo.clock import SystemClock
 from osmo.errors import RunDirectoryError, UsageError
 from osmo.rundir import files as made_files
 from osmo.rundir import records
+from osmo.rundir.home import Home
 from osmo.rundir.identity import boot, host
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.paths import RunDir
 from osmo.rundir.plan import Plan
 from osmo.runner.lifecycle import state_of
 from osmo.states import State

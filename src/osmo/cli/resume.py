@@ -9,8 +9,8 @@ from osmo.cli.output import print_json
 from osmo.cli.settings import load
 from osmo.cli.view import home_of, live, moment, view
 from osmo.errors import OsmoError, UsageError
+from osmo.rundir.home import Home
 from osmo.rundir.identity import host
-from osmo.rundir.paths import Home
 
 
 def resume(args: argparse.Namespace) -> int:

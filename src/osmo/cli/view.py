@@ -15,8 +15,9 @@ from osmo.cli.settings import Settings
 from osmo.clock import SystemClock
 from osmo.errors import RunDirectoryError, RunNotFound, UsageError
 from osmo.rundir import looks, records
+from osmo.rundir.home import Home
 from osmo.rundir.identity import Process, host, rebooted_since
-from osmo.rundir.paths import AttemptDir, Home, RunDir
+from osmo.rundir.paths import AttemptDir, RunDir
 from osmo.rundir.plan import Plan
 from osmo.runner import agents
 from osmo.runner.attempts import newest_attempt

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from osmo.errors import RunDirectoryError
-from osmo.rundir.paths import RUN_ID, Home, RunDir
+from osmo.rundir.home import RUN_ID, Home
+from osmo.rundir.paths import RunDir
 
 _DISCARDED = re.compile(rf"\.{RUN_ID.pattern}\.deleted")
 _NO_SUBMIT_TAKES_S = 24 * 3600.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from osmo.errors import UsageError
 from osmo.rundir import records
-from osmo.rundir.paths import Home
+from osmo.rundir.home import Home
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from osmo.clock import Clock
 from osmo.errors import RunDirectoryError
 from osmo.rundir import records
+from osmo.rundir.home import Home
 from osmo.rundir.identity import Process, host
-from osmo.rundir.paths import AttemptDir, Home, RunDir
+from osmo.rundir.paths import AttemptDir, RunDir
 from osmo.rundir.resources import Capacity, Resources
 from osmo.runner.admission import Claim, Devices, admit
 

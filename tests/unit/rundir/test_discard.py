@@ -7,7 +7,8 @@ import pytest
 from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
 from osmo.rundir.discard import discard, size, sweep
-from osmo.rundir.paths import Home, RunDir
+from osmo.rundir.home import Home
+from osmo.rundir.paths import RunDir
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ import pytest
 
 from osmo.errors import UsageError
 from osmo.rundir.files import Made, claim, digest, may_make
-from osmo.rundir.paths import Home
+from osmo.rundir.home import Home
 
 
 @pytest.fixture

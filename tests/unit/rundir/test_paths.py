@@ -5,7 +5,8 @@ import pytest
 
 from osmo.errors import RunDirectoryError, RunNotFound
 from osmo.rundir import records
-from osmo.rundir.paths import RUN_ID, Home, RunDir
+from osmo.rundir.home import RUN_ID, Home
+from osmo.rundir.paths import RunDir
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from osmo.cli.submit import one_at_a_time
-from osmo.rundir.paths import Home
+from osmo.cli.draft import one_at_a_time
+from osmo.rundir.home import Home
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
