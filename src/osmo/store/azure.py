@@ -122,7 +122,12 @@ class AzureCredentials:
             return {"use_azure_cli": True}, "the login of `az`"
         if on_azure():
             return {"use_azure_cli": False}, "managed identity"
-        raise NoCredentials("no Azure credentials found", hint=_HINT.format(self._url.profile))
+        raise NoCredentials(f"no Azure credentials found{self._of_another()}", hint=_HINT.format(self._url.profile))
+
+    def _of_another(self) -> str:
+        """What is there, but not for this account."""
+        account = connection(self._environ.get("AZURE_STORAGE_CONNECTION_STRING", "")).get("accountname", "")
+        return f": AZURE_STORAGE_CONNECTION_STRING is of the account {account}" if account else ""
 
 
 def _logged_in(environ: Mapping[str, str]) -> bool:

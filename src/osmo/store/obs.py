@@ -1,9 +1,9 @@
 """Buckets and containers through obstore."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import obstore
 
@@ -17,29 +17,22 @@ from osmo.errors import (
     StoreError,
     Unavailable,
     UnknownHost,
-    WrongCredentials,
 )
-from osmo.store.answers import Asked, our_boto_errors, our_errors
-from osmo.store.aws import Place
+from osmo.store.answers import Asked
+from osmo.store.asking import Asking
 from osmo.store.base import Object, Range, Splicing, Unfinished
-from osmo.store.boto import BotoClients, Unloadable
-from osmo.store.clients import Clients, Purpose
+from osmo.store.boto import Unloadable
+from osmo.store.clients import Purpose
 from osmo.store.condition import KNOWN, Condition
-from osmo.store.credentials import Credentials, Finding
-from osmo.store.hints import UNKNOWN_HOST, lacking
-from osmo.store.keys import check_key, under
-from osmo.store.multipart import AT_ONCE, Multipart
-from osmo.store.notes import Fact, Notes
+from osmo.store.keys import under
+from osmo.store.notes import Fact
 from osmo.store.parts import sending
 from osmo.store.splice import put_together
 from osmo.store.trust import TRUST
-from osmo.store.url import StoreUrl
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
-
-R = TypeVar("R")
 
 _PAGE = 1000
 _PIECE = 4 * 1024 * 1024
@@ -49,30 +42,13 @@ LARGEST_COPY = 5 * 1024**3  # S3's limit of one request
 COPY_PART = 512 * 1024**2
 
 
-class ObsStore:
+class ObsStore(Asking):
     """A bucket, or what lies beneath a prefix of it. See `Store`, and:
 
     An etag has no quotes, so that the one of `put` equals the one of `list` everywhere. After an `AccessDenied` the
     credentials are looked for anew. `head` says `NotFound` of a missing bucket, too: the answer has no body. A 409 is
     `Unavailable`, on `put_new` as well: two requests met, and only a read can tell which one is there now.
     """
-
-    def __init__(
-        self,
-        url: StoreUrl,
-        place: Place,
-        credentials: Finding,
-        clients: Clients | None = None,
-        notes: Notes | None = None,
-    ) -> None:
-        self._url, self._place, self._credentials = url, place, credentials
-        self._notes = notes or Notes(None)
-        self._clients = clients or Clients(url.bucket, url.path, place, credentials)
-        self._multipart = _multipart(url, place, credentials) if isinstance(credentials, Credentials) else None
-
-    @property
-    def url(self) -> str:
-        return self._url.text
 
     def put(self, key: str, body: bytes) -> str:
         result = self._ask(
@@ -233,79 +209,6 @@ class ObsStore:
         with self._asking_boto(key, Asked.COPY):
             self._multipart.copy(found, key, COPY_PART, _COPIED_FASTER)
 
-    @contextlib.contextmanager
-    def _asking_boto(self, key: str, asked: Asked = Asked.PLAIN) -> Iterator[None]:
-        """Inside the block botocore is asked. Every error of it comes out as ours."""
-        subject = self._subject(key)
-        with self._renewing(subject):
-            self._find_credentials(subject)
-            with our_boto_errors(subject, asked, source=self._source):
-                yield
-
-    @property
-    def _source(self) -> str:
-        return self._credentials.source
-
-    @property
-    def _bucket(self) -> tuple[str, str]:
-        return self._place.endpoint, self._url.bucket
-
-    def _ask(
-        self, request: "Callable[[ObjectStore], R]", purpose: Purpose, size: int, key: str, asked: Asked = Asked.PLAIN
-    ) -> R:
-        """Make one request. Every error of it comes out as ours."""
-        subject = self._subject(key)
-        try:
-            self._find_credentials(subject)
-            return request(self._clients.get(purpose, size))
-        except Exception:  # only now: for a small file, to be ready for it took longer than all else here
-            with (
-                self._renewing(subject),
-                self._explained(asked),
-                our_errors(subject, asked, self._clients.taken, source=self._source),
-            ):
-                raise
-
-    @contextlib.contextmanager
-    def _renewing(self, subject: str) -> Iterator[None]:
-        """If credentials are refused inside the block, others are looked for next time."""
-        try:
-            yield
-        except AccessDenied as error:
-            self._credentials.forget()
-            self._clients.forget()
-            failure = self._credentials.failure() if isinstance(error, NoCredentials) else None
-            if failure is not None:
-                raise _about(subject, failure) from failure
-            raise
-
-    @contextlib.contextmanager
-    def _explained(self, asked: Asked) -> Iterator[None]:
-        """An unknown host is another mistake where the url names the host; and what a refusal is about depends on what
-        was asked."""
-        try:
-            yield
-        except UnknownHost as error:
-            raise UnknownHost(str(error), hint=UNKNOWN_HOST.get(self._url.scheme, "")) from error
-        except AccessDenied as error:
-            if isinstance(error, NoCredentials | WrongCredentials):
-                raise
-            hint = vars(error).get("hint") or lacking(self._url.scheme, asked.name, s3=self._multipart is not None)
-            raise AccessDenied(str(error), hint=hint) from error
-
-    def _find_credentials(self, subject: str) -> None:
-        try:
-            self._credentials.find()
-        except StoreError as error:
-            raise _about(subject, error) from error
-
-    def _subject(self, key: str) -> str:
-        """What a message begins with. Refuses a key that cannot be stored as it is."""
-        if key:
-            check_key(f"{self._url.path}/{key}" if self._url.path else key, self._url.root)
-        at = f" at {self._place.shown}" if self._place.custom else ""
-        return f"{self.url}{'/' if key else ''}{key}{at}"
-
     def _listed_etag(self, key: str, completed: str, size: int) -> str:
         """The etag that the server shows from now on: not Complete's at every one (rclone's shows an MD5 later)."""
         try:
@@ -328,10 +231,6 @@ def _hygiene() -> Iterator[None]:
         return
 
 
-def _multipart(url: StoreUrl, place: Place, credentials: Credentials) -> Multipart:
-    return Multipart(url, BotoClients(url.bucket, place, credentials, 2 * AT_ONCE))
-
-
 def _pieces(client: "ObjectStore", *, key: str) -> bytes | Iterator[bytes]:
     """The object's bytes; a small one's at once: that takes half the work."""
     found = obstore.get(client, key)
@@ -351,8 +250,3 @@ def _object(key: str, meta: "ObjectMeta") -> Object:
 
 def _bare(etag: str | None) -> str:
     return (etag or "").removeprefix("W/").strip('"')
-
-
-def _about(subject: str, error: StoreError) -> StoreError:
-    """The same error, saying of what."""
-    return type(error)(f"{subject}: {error}", hint=error.hint)

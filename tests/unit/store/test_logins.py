@@ -61,6 +61,12 @@ def test_the_login_of_az(tmp_path: Path) -> None:
     assert (found.source, found.config) == ("the login of `az`", {"use_azure_cli": True})
 
 
+def test_a_connection_string_of_another_account_is_named(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "AZURE_STORAGE_CONNECTION_STRING": "AccountName=other;AccountKey=hunter2"}
+    with pytest.raises(NoCredentials, match="AZURE_STORAGE_CONNECTION_STRING is of the account other$"):
+        AzureCredentials(parse("azure://acc/c"), environ).find()
+
+
 def test_what_is_kept_wins() -> None:
     kept = Profile("azure://acc", "credential 'x'", {"access_key": KEY})
     found = AzureCredentials(parse("azure://acc/c"), {"AZURE_STORAGE_SAS_TOKEN": "sig"}, kept)
