@@ -12,6 +12,7 @@ from osmo.checkpoint.diff import is_end_marker
 from osmo.checkpoint.epoch import Epoch
 from osmo.checkpoint.key import key_of
 from osmo.checkpoint.manifest import FileRecord
+from osmo.checkpoint.names import is_own
 from osmo.errors import NoCopy, NotFound, StoreError, Unavailable
 from osmo.store.base import Store
 
@@ -39,7 +40,8 @@ class Mirror:
         folder = epoch.base.folder
         behind = (epoch.base.files.get(name) for name in sorted(epoch.behind))
         todo = {key_of(folder, file.name): file for file in behind if file is not None}
-        todo = {key: file for key, file in todo.items() if file.place != key}
+        # What a record says is not trusted: none of osmo's own is a plain file.
+        todo = {key: file for key, file in todo.items() if file.place != key and not is_own(key)}
         of_old = self._needed_by_older(todo.keys())
         errors: list[StoreError] = []
         done: set[str] = set()

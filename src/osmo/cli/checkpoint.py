@@ -71,7 +71,7 @@ def verify(args: argparse.Namespace) -> int:
         for name, problem in problems.items():
             print(plain(f"{name}: {problem}"))
         how = "every byte read" if args.deep else "sizes and etags compared"
-        of = f"checkpoint {record.number} of {stream}: {files_of(len(record.files))}"
+        of = plain(f"checkpoint {record.number} of {stream}: {files_of(len(record.files))}")
         print(f"{of}, {how}: {f'{files_of(len(problems))} wrong' if problems else 'all as it should be'}")
     return FAILED if problems else OK
 
@@ -161,7 +161,7 @@ def _say_restored(stream: str, record: Checkpoint, folder: Path, size: int, whol
     if record.unsent:
         print(f"not complete: {files_of(len(record.unsent))} did not reach the store", file=sys.stderr)
     print(
-        f"Checkpoint {record.number} of {stream} ({record.committed:%Y-%m-%d %H:%M:%S} UTC) in {folder}: "
+        f"Checkpoint {record.number} of {plain(stream)} ({record.committed:%Y-%m-%d %H:%M:%S} UTC) in {folder}: "
         f"{files_of(whole)} verified, {bytes_of(size)} fetched"
     )
 

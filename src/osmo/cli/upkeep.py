@@ -55,7 +55,7 @@ def prune(args: argparse.Namespace) -> int:
             refused[plan.stream] = why
             _complain(plan.stream, why)
         elif args.format != "json":
-            print(_told(plan, "would be removed" if args.dry_run else "removed"), flush=True)
+            print(plain(_told(plan, "would be removed" if args.dry_run else "removed")), flush=True)
     if args.format == "json":
         print_json([_summary(plan, refused.get(plan.stream)) for plan in plans])
     return FAILED if refused else OK
@@ -69,7 +69,7 @@ def mirror(args: argparse.Namespace) -> int:
         tried.append(one := _brought(store, stream, force=args.force))
         if args.format != "json":
             still = f"; {files_of(one['behind'])} still older than the checkpoint" if one["behind"] else ""
-            print(f"{stream}: {files_of(one['brought_up'])} brought up{still}", flush=True)
+            print(plain(f"{stream}: {files_of(one['brought_up'])} brought up{still}"), flush=True)
     if args.format == "json":
         print_json(tried)
     return FAILED if any(each["behind"] or each["lost"] or each["error"] for each in tried) else OK

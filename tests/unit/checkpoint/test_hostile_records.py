@@ -228,6 +228,19 @@ def test_nothing_outside_the_folder_is_written_and_no_other_bytes_are_taken(
     assert all(path.read_bytes() == b"good" for path in written)
 
 
+def test_no_record_is_overwritten_because_another_one_calls_it_a_plain_file() -> None:
+    memory = MemoryStore()
+    theirs = log.log_key("other.ckpt", Mark(1, 1), "", exclusive=True)
+    put(memory, claim(1), stream="other.ckpt")
+    before = memory.get(theirs)
+    evil = replace(OWN, name=theirs.removeprefix(".osmo/"))
+    put(memory, claim(1), checkpoint(2, files=[evil], folder=".osmo/", behind=(evil.name,)))
+    memory.put(OBJECT, b"good")
+    with upkeep.owned(memory, STREAM, "who", "here", FakeClock(), force=True) as epoch:
+        upkeep.bring_up(memory, epoch)
+    assert memory.get(theirs) == before
+
+
 @settings(max_examples=25)
 @given(logs(), st.booleans())
 def test_whoever_reads_it_says_what_is_wrong_and_changes_nothing_else(bodies: dict[int, bytes], older: bool) -> None:
