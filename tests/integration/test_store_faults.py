@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 
 import pytest
 
@@ -121,11 +120,11 @@ class TestInTrouble:
         assert fault in plays  # it was looked at there, when the run was over
 
     def test_the_command_is_not_disturbed(self, plays: dict[str, Play], fault: str) -> None:
-        """Its own clock: no two ticks are so far apart that waiting for the store would explain it."""
+        """Its own clock: it ticks more often than it could if it waited for the store each time."""
         ticks = [float(line.split()[-1]) for line in plays[fault].log if " tick " in line]
-        longest = max(after - before for before, after in pairwise(ticks))
-        assert ticks[-1] - ticks[0] > plays[fault].trouble_s
-        assert longest < 4.5  # a late answer takes 5 s, a pause before another try as long
+        lasted = ticks[-1] - ticks[0]
+        assert lasted > plays[fault].trouble_s
+        assert len(ticks) > 2 * lasted / 5  # a late answer takes 5 s, a pause before another try as long
 
     def test_what_does_not_change_is_sent_once(self, plays: dict[str, Play], fault: str) -> None:
         sent = [each for each in plays[fault].proxy.exchanges if each.method == "PUT" and "/constant" in each.path]
