@@ -10,7 +10,7 @@ import pytest
 from contract.conftest import BUCKET
 from contract.s3 import S3Contract
 from contract.store import ODD_KEYS, StoreContract, listed
-from osmo.errors import AccessDenied, NoBucket, NoCredentials, StoreError, Unavailable
+from osmo.errors import AccessDenied, NoBucket, NoCredentials, StoreError, Unavailable, WrongCredentials
 from osmo.store.base import Store
 from osmo.store.open import open_store, probe
 from support.azurite import ACCOUNT, KEY, Azurite, azurite
@@ -18,6 +18,7 @@ from support.google import Google, google
 from support.planted import keep_secret
 from support.servers import NO_METADATA, S3Server
 from support.swift import NAMESPACE
+from support.swift import swift as swift_s3
 
 HOST = "objects.example.com"
 
@@ -162,6 +163,19 @@ class TestSwift(S3Contract):
     @pytest.mark.long  # 8 s
     def test_all_of_many_folders_are_found(self, store: Store) -> None:
         super().test_all_of_many_folders_are_found(store)
+
+    def test_another_region_is_named(self, swift: S3Server) -> None:
+        with pytest.raises(
+            NoBucket, match="400 AuthorizationHeaderMalformed; no such bucket in this region$"
+        ) as caught:
+            probe(f"s3://{BUCKET}", swift.environ | {"AWS_REGION": "eu-west-1"})
+        assert caught.value.hint == "Set AWS_REGION=us-east-1."
+
+    def test_clocks_that_differ_are_named(self, tmp_path: Path) -> None:
+        with swift_s3(tmp_path, ahead_s=3600) as later:
+            with pytest.raises(WrongCredentials, match="403 RequestTimeTooSkewed") as caught:
+                probe(f"s3://{BUCKET}", later.environ)
+            assert caught.value.hint == "The clocks here and there differ: set the one that is wrong."
 
     @pytest.mark.parametrize("wrong", [{"access_key": "hunter2"}, {"access_key_id": "team:who"}])
     def test_wrong_credentials(self, swift: S3Server, tmp_path: Path, wrong: Mapping[str, str]) -> None:

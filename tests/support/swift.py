@@ -19,14 +19,23 @@ _PATIENCE_S = 60.0
 
 
 @contextlib.contextmanager
-def swift(directory: Path, buckets: tuple[str, ...] = (), *, secret: str = SECRET) -> Iterator[S3Server]:
+def swift(
+    directory: Path, buckets: tuple[str, ...] = (), *, secret: str = SECRET, ahead_s: float = 0
+) -> Iterator[S3Server]:
     """A server of one account and one user, who may all. Signatures are checked, `If-None-Match` is ignored. A bucket
-    is one of its containers."""
+    is one of its containers. ahead_s: of our clock is its own."""
     if not (_UNPACKED / "installed").exists():
         missing("OpenStack Swift is not there (scripts/packages unpacks Debian's)")
     port = free_port()
     own = _UNPACKED / "usr/bin/python3"
-    command = [str(own if own.exists() else "/usr/bin/python3"), str(_PROGRAM), str(directory), str(port), USER]
+    command = [
+        str(own if own.exists() else "/usr/bin/python3"),
+        str(_PROGRAM),
+        str(directory),
+        str(port),
+        USER,
+        str(ahead_s),
+    ]
     environ = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(directory),

@@ -1,16 +1,20 @@
 """OpenStack Swift in one process: proxy with its S3 API, account, container and object server, on one disk.
 
 Run by Debian's Python with Debian's Swift, never imported; `support.swift` starts it. Arguments: a directory to keep
-all in, a port of 127.0.0.1, the user as `account:name`. The user's key is the first line of standard input. It answers
-once it has printed a line.
+all in, a port of 127.0.0.1, the user as `account:name`, by how many seconds its clock is ahead. The user's key is the
+first line of standard input. It answers once it has printed a line.
 """
 
 import os
 import sys
+import time
 from pathlib import Path
 
-import eventlet
-from swift.common import utils
+_now, _ahead_s = time.time, float(sys.argv[4])
+time.time = lambda: _now() + _ahead_s  # before anybody takes the other one
+
+import eventlet  # noqa: E402  # it takes the time
+from swift.common import utils  # noqa: E402
 
 HASH = "[swift-hash]\nswift_hash_path_suffix = tests\n[storage-policy:0]\nname = one\ndefault = yes\n"
 BEHIND = """[DEFAULT]

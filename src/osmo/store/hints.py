@@ -3,7 +3,7 @@
 from typing import Final
 
 _KEYS = "The secret access key is not the one of this access key id: check both."
-_CLOCK = "This machine's clock is wrong: set it."
+_CLOCK = "The clocks here and there differ: set the one that is wrong."
 _RENEW = "The session token is too old: get new credentials."
 _AZURE_ROLE = "Give who asks the role Storage Blob Data Contributor for the container."
 

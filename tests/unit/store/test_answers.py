@@ -172,7 +172,7 @@ def test_the_source_of_the_credentials_is_named_when_they_are_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        (served(403, "RequestTimeTooSkewed"), "This machine's clock is wrong: set it."),
+        (served(403, "RequestTimeTooSkewed"), "The clocks here and there differ: set the one that is wrong."),
         (served(400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"), "Set AWS_REGION=eu-west-1."),
         (served(404, "NoSuchBucket"), NoBucket.hint),
     ],
