@@ -217,7 +217,7 @@ def test_what_a_file_system_said(code: int, kind: type[StoreError], words: str) 
         (served(403, "InvalidAccessKeyId"), "correct it, or the endpoint"),
         (served(403, "SignatureDoesNotMatch"), "not the one of this access key id"),
         (served(400, "ExpiredToken"), "get new credentials"),
-        (served(403, "RequestTimeTooSkewed"), "clock is wrong"),
+        (served(403, "RequestTimeTooSkewed"), "clocks here and there differ"),
         (served(403, "AccessDenied"), "osmo data check"),
         (served(403, "AuthenticationFailed"), "or the clock here is wrong"),
         (served(403, "AuthorizationPermissionMismatch"), "Storage Blob Data Contributor"),
