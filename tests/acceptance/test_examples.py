@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Osmo
+from support.needs import need_program
 from support.servers import S3Server
 from support.stored import Stored
 
@@ -121,6 +122,33 @@ def test_combination(osmo: Osmo, tmp_path: Path) -> None:
     assert sorted(sums) == ["5\n", "7\n", "9\n"]
 
 
+def test_files(osmo: Osmo, tmp_path: Path) -> None:
+    result = follow(osmo, "files/files.yaml", f"folder={tmp_path}/made")
+    assert result.returncode == 0, result.stderr
+    assert said(result, "count") == ["[count] poem.txt has 14 words, longer than 4: 2"]
+    assert (tmp_path / "made/count.sh").read_text().startswith("# of files-1\n")
+    assert (tmp_path / "made/poem.txt").read_bytes() == (EXAMPLES / "files/poem.txt").read_bytes()
+
+
+def test_parallel(osmo: Osmo) -> None:
+    need_program("bwrap")
+    result = follow(osmo, "parallel.yaml")
+    assert result.returncode == 0, result.stderr
+    for city in ("athens", "bern", "cairo"):
+        assert said(result, city) == [f"[{city}] the run.sh of {city}"]
+
+
+def test_ranks(osmo: Osmo, tmp_path: Path) -> None:
+    store = f"file://{tmp_path}/kept"
+    result = follow(osmo, "ranks.yaml", f"store={store}")
+    assert result.returncode == 0, result.stderr
+    assert Stored(tmp_path / "kept").files() == {f"shards/rank-{rank}.pt" for rank in range(3)}
+    for rank in range(3):
+        back = osmo("checkpoint", "restore", store, f"back-{rank}", "--from", f"rank-{rank}.shards")
+        assert back.returncode == 0, back.stderr
+        assert (osmo.directory / f"back-{rank}/rank-{rank}.pt").read_text() == f"step 6 of rank {rank}\n"
+
+
 def test_group(osmo: Osmo, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -193,4 +221,5 @@ def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
 def test_no_example_is_without_a_test() -> None:
     tested = {"hello.yaml", "two_frequencies.yaml", "templates.yaml", "digits.yaml", "serial.yaml", "group.yaml"}
     tested |= {"exit_actions.yaml", "timeout.yaml", "retry.yaml", "data.yaml", "combination.yaml"}
+    tested |= {"files.yaml", "parallel.yaml", "ranks.yaml"}
     assert {spec.name for spec in EXAMPLES.rglob("*.yaml")} == tested
