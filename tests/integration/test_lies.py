@@ -1,21 +1,25 @@
 """A server whose answers look well and are not: what is brought back is right, or nothing is."""
 
+import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from osmo.checkpoint import fetch
 from osmo.checkpoint.manifest import FileRecord
 from osmo.checkpoint.restore import Onlooker, restore
 from osmo.errors import OsmoError
+from osmo.store import ahead
 from osmo.store.base import Store
 from osmo.store.open import open_store
+from support.cli import Osmo
 from support.faults import Fault
 from support.proxy import FaultProxy
 from support.servers import S3Server, moto_s3
+from support.stored import Stored
 from unit.checkpoint.records import STREAM, checkpoint, claim, file, put
 
 RANGE = 1 << 16
@@ -40,7 +44,7 @@ LIES = {
 
 @pytest.fixture(autouse=True)
 def short_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "_RANGE", RANGE)
+    monkeypatch.setattr(ahead, "RANGE", RANGE)
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +119,25 @@ def test_records_that_come_otherwise_are_not_believed(
             found = {}
         assert met.hits
     assert contents(tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    ("method", "lie"), [("PUT", "an error"), ("PUT", "another etag"), ("GET", "an error"), ("HEAD", "another length")]
+)
+def test_only_what_can_be_restored_is_called_a_checkpoint(
+    osmo: Osmo, between: FaultProxy, bucket: Stored, method: str, lie: str
+) -> None:
+    url = f"s3://{bucket.directory.name}"
+    script = "mkdir data; echo 1 >data/a; echo 1 >data/b; osmo checkpoint now --wait; echo 2 >data/a; cp data/b data/c"
+    options = ("--path", "data", "--url", url, "--frequency", "1h", "--", "sh", "-c", script)
+    with between.fault(LIES[lie], method=method) as met:
+        result = osmo("checkpoint", "run", *options, OSMO_FINAL_TIMEOUT="2s")
+        assert met.hits
+    assert "Traceback" not in result.stderr
+    said = [int(number) for number in re.findall(r"\] Checkpoint (\d+)[:,]", result.stderr)]
+    found = [each["checkpoint"] for each in json.loads(osmo("checkpoint", "list", url, "--json").stdout)]
+    assert max(said, default=0) <= max(found, default=0)
+    back = osmo("checkpoint", "restore", url, "back")
+    assert (back.returncode == 0) == bool(found)
+    if result.returncode == 0:
+        assert contents(osmo.directory / "back") == contents(osmo.directory / "data")
