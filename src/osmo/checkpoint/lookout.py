@@ -39,7 +39,9 @@ class Lookout:
 
         databases: those that are copied, and need no rest. Whether somebody has a file open is seen when it is read.
         """
-        found = {name: stat for name, stat in changed.items() if name not in databases}
+        found = changed
+        if databases:
+            found = {name: stat for name, stat in changed.items() if name not in databases}
         resting = self._gate.look(found, self._clock.monotonic())
         if not all(name in resting or self._is_live(name) for name in found):
             self._clock.wait(stop, self._gate.settle_s)
@@ -48,15 +50,17 @@ class Lookout:
         restless = [name for name in found if name not in resting]
         unsettled = {name for name in restless if self._is_live(name)}
         moving = {name for name in restless if name not in unsettled}
+        if found is changed and not moving:
+            return Ready(changed, unsettled, moving)
         files = {name: found.get(name, stat) for name, stat in changed.items() if name not in moving}
         return Ready(files, unsettled, moving)
 
-    def _again(self, found: Mapping[str, Stat], resting: Set[str]) -> dict[str, Stat]:
-        """How they look now, those at rest as they did. What is gone is left out."""
+    def _again(self, found: Mapping[str, Stat], resting: Set[str]) -> Mapping[str, Stat]:
+        """How they look now, those at rest as they did. What is gone is left out. The same mapping if all is the same:
+        a million of them are there once, not twice."""
         now = self._tree.stats(name for name in found if name not in resting)
-        for name, stat in now.items():
-            if stat == found[name]:
-                now[name] = found[name]  # a million of them once, not twice
+        if len(resting) + len(now) == len(found) and all(stat == found[name] for name, stat in now.items()):
+            return found
         return {name: now.get(name, stat) for name, stat in found.items() if name in resting or name in now}
 
     def holding(self, moving: Set[str], databases: Set[str], last: Mapping[str, Saved]) -> set[str]:
