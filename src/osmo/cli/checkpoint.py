@@ -54,7 +54,7 @@ def show(args: argparse.Namespace) -> int:
         return OK
     print_table(("", ""), [(name, str(value)) for name, value in _summary(stream, record).items()])
     print()
-    rows = [(file.name, bytes_of(file.size), file.digest[:16], _remark(file)) for file in record.files]
+    rows = ((file.name, bytes_of(file.size), file.digest[:16], _remark(file)) for file in record.files)
     print_table(("File", "Size", "BLAKE3", ""), rows)
     return OK
 

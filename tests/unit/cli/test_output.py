@@ -33,3 +33,18 @@ def test_a_text_is_printed_as_it_is_but_on_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     print_text("a\tb\x1b[2J\nä\n")
     assert capsys.readouterr().out == "a\tb\\x1b[2J\nä\n"
+
+
+def test_of_many_rows_those_behind_the_first_thousand_stand_in_the_same_columns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(["name", "size"], ((f"{number:05}", "1 B") for number in range(1002)))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[-3:]] == [[number, "1", "B"] for number in ("00999", "01000", "01001")]
+    assert {line.index("1 B") for line in lines[-3:]} == {lines[2].index("1 B")}
+
+
+def test_a_row_that_is_wider_than_the_first_thousand_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [*(("a", "b") for _ in range(1000)), ("x" * 500, "\x1b[2J")]
+    print_table(["name", "path"], rows)
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["x" * 500, "\\x1b[2J"]
