@@ -244,6 +244,7 @@ class Archive:
         stats: Mapping[str, Stat] = {}
         if self._earlier is not None and ours and base.number >= self._earlier.number:
             stats = self._earlier.stats
+            self._earlier = Earlier(self._earlier.number, {})  # a million of them, that nobody asks for again
         self.inventory.commit(_saved(base, stats))
         if not ours:
             self.inherited = base
