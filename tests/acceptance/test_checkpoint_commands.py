@@ -1,6 +1,7 @@
 """`osmo checkpoint`: what a url holds, with no workflow around it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def test_checkpoints_are_listed_the_newest_first_shown_and_compared(osmo: Osmo, 
     assert "main.ck" in osmo("checkpoint", "list", url).stdout
     shown = listing(osmo, "show", url, "1")
     assert {file["name"] for file in shown["files"]} == {"a", "deep/big", "same"}
+    assert (shown["size"], shown["complete"]) == (9_000_009, True)
+    told = osmo("checkpoint", "show", url, "1").stdout
+    assert re.search(
+        r"^Checkpoint : 1\nTime       : \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\nWhy        : final\n", told, re.MULTILINE
+    )
+    assert "Complete   : yes\nFiles      : 3\nSize       : 9.0 MB\n" in told
+    assert re.search(r"^deep/big +9\.0 MB +[0-9a-f]{16}$", told, re.MULTILINE)
+    assert not re.search(r"True|None| $", told, re.MULTILINE)
     assert listing(osmo, "diff", url, "1", "2") == {"a": "changed", "new": "added"}
 
 

@@ -178,7 +178,7 @@ def test_bash_completes_commands_and_ids(osmo: Osmo) -> None:
 
 
 def test_query_tells_what_is_not_in_the_store(osmo: Osmo, bucket: Bucket) -> None:
-    entry = {"path": "data", "url": f"s3://{bucket.name}", "frequency": "300ms"}
+    entry = {"path": "data", "url": f"s3://{bucket.name}", "frequency": "300ms", "regex": r"data/\w$"}
     run = osmo.submit(osmo.task("mkdir data; echo a > data/a; sleep 600", checkpoint=[entry]))
     until(lambda: osmo.status(run).get("streams") and osmo.status(run)["streams"][0]["checkpoint"] == 1)
     until(lambda: osmo("workflow", "query", run).stdout.endswith("\neverything on disk is in the store\n"))
@@ -192,6 +192,7 @@ def test_query_tells_what_is_not_in_the_store(osmo: Osmo, bucket: Bucket) -> Non
     shown = osmo("workflow", "query", run, "-v").stdout
     assert f"s3://{bucket.name}" in shown
     assert str(osmo.home.workflows / run) in shown
+    assert r" (regex data/\w$);" in shown
 
     osmo("workflow", "cancel", run)
     osmo.wait(run)

@@ -74,6 +74,8 @@ def test_the_newest_checkpoints_stay_and_are_whole(osmo: Osmo, url: Url) -> None
     assert url.plain == {"ck/a", "ck/b", "ck/c"}
     told = osmo("checkpoint", "prune", str(url), "--keep", "1").stdout
     assert told.startswith("main.ck: 1 checkpoint kept; 1 checkpoint, ")
+    again = osmo("checkpoint", "prune", str(url), "--keep", "1").stdout
+    assert again == "main.ck: 1 checkpoint kept; there is nothing to remove\n"
     assert osmo("checkpoint", "verify", str(url), "--deep").returncode == 0
 
 

@@ -54,7 +54,7 @@ class Fetcher:
     store: Store
     copies: Copies
     budget: ByteBudget
-    received: Callable[[Path, int], None]
+    received: Callable[[FileRecord, int], None]
     stopped: Callable[[], bool]
 
     def __call__(self, file: FileRecord, path: Path) -> int:
@@ -97,19 +97,19 @@ class Fetcher:
         hasher = blake3()
         with _opened(path) as opened:
             have = _hashed(opened, hasher)
-            self.received(path, have)
+            self.received(file, have)
             try:
                 for data in ahead.pieces(self.store, place, file.size, have, _RANGES_AHEAD):
                     if self.stopped():
                         raise Stopped(f"{file.name}: stopped")
                     hasher.update(data)
                     _write(opened, data)
-                    self.received(path, len(data))
+                    self.received(file, len(data))
                 opened.flush()
                 if os.fstat(opened.fileno()).st_size != opened.tell():  # a hole at the end, or what was there before
                     opened.truncate()
             except BaseException:
-                self.received(path, -opened.tell())
+                self.received(file, -opened.tell())
                 raise
             size = opened.tell()
             if hasher.hexdigest() == file.digest and size == file.size:
@@ -117,7 +117,7 @@ class Fetcher:
                     os.fsync(opened.fileno())
                 return size - have, True
         path.unlink()
-        self.received(path, -size)
+        self.received(file, -size)
         return max(0, size - have), False
 
 

@@ -46,8 +46,8 @@ def _nobody(*_: object) -> None:
 class Onlooker:
     """Who is told while a restore goes on, from any thread.
 
-    begun: of the checkpoint, and again if a newer one takes its place. received: of bytes of a file (negative: they
-    come again). done: of each file. stopped: asked often; True ends it.
+    begun: of the checkpoint, and again if a newer one takes its place. received: of bytes of a file, by where it is to
+    be (negative: they come again). done: of each file. stopped: asked often; True ends it.
     """
 
     begun: Callable[[Checkpoint], None] = _nobody
@@ -143,7 +143,7 @@ class _Bringing:
         self._onlooker = onlooker
         self._partial = partial
         budget = ByteBudget(2 * suitable_total())
-        self._fetch = Fetcher(store, Copies(store, stream), budget, onlooker.received, self._ended)
+        self._fetch = Fetcher(store, Copies(store, stream), budget, self._received, self._ended)
         self._fatal: OsmoError | None = None
 
     def fetch(self, items: list[Target]) -> dict[Target, bool]:
@@ -184,9 +184,13 @@ class _Bringing:
         is_there = matches(item.path, item.file)
         came = 0 if is_there else self._fetch(item.file, item.unfinished)
         if is_there:
-            self._onlooker.received(item.path, item.file.size)
+            self._received(item.file, item.file.size)
         self._onlooker.done(Restored(item.file, came))
         return not is_there
+
+    def _received(self, file: FileRecord, count: int) -> None:
+        """People know a file by the name that it is to have, not by that of what is fetched."""
+        self._onlooker.received(self._folder / file.name, count)
 
     def _failed(self, item: Target, error: OSError | OsmoError) -> None:
         ours = _ours(error, item.path)

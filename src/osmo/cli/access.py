@@ -29,7 +29,9 @@ def check(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json({"url": url, "status": "pass" if good else "fail", "checks": [_record(each) for each in found]})
     else:
-        print_table(("", "", "What it means"), [(each.what, _WORDS[each.able], each.means) for each in found])
+        print_table(
+            ("Feature", "There", "What it means"), [(each.what, _WORDS[each.able], each.means) for each in found]
+        )
         for line in dict.fromkeys(_line(each) for each in found if each.error is not None):
             print(line)
     return 0 if good else 1

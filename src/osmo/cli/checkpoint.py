@@ -14,7 +14,7 @@ from osmo.checkpoint.restore import Onlooker, Restored
 from osmo.checkpoint.restore import restore as bring_back
 from osmo.checkpoint.verify import verify as check
 from osmo.cli.main import FAILED, OK
-from osmo.cli.output import files_of, plain, print_json, print_table
+from osmo.cli.output import files_of, plain, print_facts, print_json, print_table
 from osmo.cli.settings import environment
 from osmo.errors import NoRecord, OsmoError, UsageError
 from osmo.logs.size import bytes_of
@@ -52,10 +52,10 @@ def show(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(_summary(stream, record) | {"files": [_file(file) for file in record.files]})
         return OK
-    print_table(("", ""), [(name, str(value)) for name, value in _summary(stream, record).items()])
+    print_facts(_facts(stream, record))
     print()
     rows = ((file.name, bytes_of(file.size), file.digest[:16], _remark(file)) for file in record.files)
-    print_table(("File", "Size", "BLAKE3", ""), rows)
+    print_table(("File", "Size", "BLAKE3", "Remark"), rows)
     return OK
 
 
@@ -224,6 +224,22 @@ def _summary(stream: str, record: Checkpoint) -> dict[str, Any]:
         "host": record.writer.host,
         "exit_code": record.exit_code,
     }
+
+
+def _facts(stream: str, record: Checkpoint) -> list[tuple[str, str]]:
+    """The same for people."""
+    facts = [
+        ("Stream", stream),
+        ("Checkpoint", str(record.number)),
+        ("Time", f"{record.committed:%Y-%m-%d %H:%M:%S}"),
+        ("Why", record.trigger.value),
+        ("Complete", "no" if record.unsent else "yes"),
+        ("Files", f"{len(record.files):,}"),
+        ("Size", bytes_of(record.files.size)),
+        ("Path", record.path),
+        ("By", f"{record.writer}{f', task {record.writer.task}' if record.writer.task else ''}"),
+    ]
+    return facts if record.exit_code is None else [*facts, ("Exit Code", str(record.exit_code))]
 
 
 def _row(stream: str, record: Checkpoint) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from itertools import islice
 from typing import Any
 
@@ -31,10 +32,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, no_wrap=True)
     for line in first:
         table.add_row(*line)
-    Console(file=sys.stdout, width=10_000, markup=False, highlight=False, emoji=False).print(table)
+    drawn = StringIO()
+    Console(file=drawn, width=10_000, markup=False, highlight=False, emoji=False).print(table)
+    print(*(line.rstrip() for line in drawn.getvalue().split("\n")), sep="\n", end="")
     widths = [max(map(cell_len, cells)) for cells in zip(columns, *first, strict=True)]
     for line in lines:
-        print(_BETWEEN.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+        print(_BETWEEN.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """A line each, `Name : value`, with the colons below each other."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print(f"{name:<{width}} : {plain(value)}")
 
 
 def print_text(text: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from osmo.cli import launch
-from osmo.cli.output import files_of, print_json, print_table
+from osmo.cli.output import files_of, plain, print_json, print_table
 from osmo.cli.settings import load
 from osmo.cli.view import RunView, TaskView, Unsaved, age_s, as_json, home_of, moment, view
 from osmo.clock import SystemClock
@@ -69,7 +69,9 @@ def _print_tasks(seen: RunView) -> None:
         )
         for task in seen.tasks
     ]
-    print_table(("Task Name", "Start Time", "End Time", "Status", "Exit Code", ""), rows)
+    columns = ("Task Name", "Start Time", "End Time", "Status", "Exit Code", "Message")
+    width = len(columns) if any(message for *_, message in rows) else -1
+    print_table(columns[:width], [row[:width] for row in rows])
 
 
 def _print_streams(seen: RunView) -> None:
@@ -106,7 +108,7 @@ def _print_details(seen: RunView) -> None:
             print(f"\n{task.name}: agents that died: {known.deaths}, the last at {moment(known.died)}")
         for stream in task.streams:
             frequencies = ", ".join(
-                f"every {span(frequency)}" + (f" {regex!r}" if regex else "")
+                f"every {span(frequency)}" + (f" (regex {plain(regex)})" if regex else "")
                 for frequency, regex in zip(stream["frequencies_s"], stream["regexes"], strict=True)
             )
             uploaded = f"{files_of(stream['uploaded_files'])}, {bytes_of(stream['uploaded_size'])} uploaded in all"

@@ -169,10 +169,13 @@ def _summary(plan: _Plan, refused: OsmoError | None) -> dict[str, Any]:
 
 
 def _told(plan: _Plan, verb: str) -> str:
+    kept = f"{plan.stream}: {_counted(plan.kept, 'checkpoint')} kept"
+    if not (plan.dropped or plan.garbage.objects or plan.gone):
+        return f"{kept}; there is nothing to remove"
     what = [_counted(plan.dropped, "checkpoint"), _counted(len(plan.garbage.objects), "object")]
     if plan.gone:
         what.append(_counted(len(plan.gone), "plain file"))
-    return f"{plan.stream}: {_counted(plan.kept, 'checkpoint')} kept; {', '.join(what)}, {bytes_of(plan.size)} {verb}"
+    return f"{kept}; {', '.join(what)}, {bytes_of(plan.size)} {verb}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -73,6 +73,15 @@ def test_every_file_comes_back_with_its_bytes_mode_and_time(store: MemoryStore, 
     assert sum(1 for path in (tmp_path / "new").rglob("*") if path.is_file()) == len(files)
 
 
+def test_who_looks_on_is_told_the_names_that_files_are_to_have(store: MemoryStore, tmp_path: Path) -> None:
+    record = checkpoint(put(store, "a", b"1"), put(store, "deep/b", b"22"))
+    (tmp_path / "a").write_bytes(b"1")
+    told: list[tuple[Path, int]] = []
+    bring(store, records.STREAM, record, tmp_path, Onlooker(received=lambda path, count: told.append((path, count))))
+    assert {path for path, _ in told} == {tmp_path / "a", tmp_path / "deep/b"}
+    assert sum(count for _, count in told) == 3
+
+
 def test_what_is_there_already_is_not_fetched(store: MemoryStore, tmp_path: Path) -> None:
     record = checkpoint(put(store, "a", b"one"), put(store, "b", b"two"))
     (tmp_path / "a").write_bytes(b"one")

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from osmo.cli.output import files_of, print_json, print_table, print_text
+from osmo.cli.output import files_of, print_facts, print_json, print_table, print_text
 
 
 @pytest.mark.parametrize(("count", "want"), [(0, "0 files"), (1, "1 file"), (12_345, "12,345 files")])
@@ -18,6 +18,18 @@ def test_a_table_is_never_cut_and_no_name_can_command_the_terminal(capsys: pytes
     assert "\x1b" not in out
     assert "[red]b" in out
     assert r"\x1b[2J\nend" in out
+
+
+def test_a_table_has_no_blanks_at_the_end_of_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name", "remark"], [["a", "a long one"], ["b", ""]])
+    lines = capsys.readouterr().out.split("\n")
+    assert [line.split() for line in lines[2:]] == [["a", "a", "long", "one"], ["b"], []]
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_facts_are_below_each_other_and_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_facts([("Path", "a\x1b[2J"), ("Checkpoint", "2")])
+    assert capsys.readouterr().out == "Path       : a\\x1b[2J\nCheckpoint : 2\n"
 
 
 def test_json_is_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
