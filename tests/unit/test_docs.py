@@ -1,0 +1,110 @@
+"""What the pages for people promise: links lead somewhere, tables are tables, commands are commands."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from osmo.cli.parser import build, split
+
+TOP = Path(__file__).parents[2]
+PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md"), TOP / "bench/README.md"])
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def prose(page: Path) -> str:
+    """The page without what stands in fences."""
+    return _FENCE.sub("", page.read_text())
+
+
+def anchors(page: Path) -> set[str]:
+    """What its headings can be linked by, as GitHub makes it of them."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain}
+
+
+def dangling(page: Path) -> Iterator[str]:
+    """The links of a page that lead nowhere in this repository; others are not asked."""
+    for link in _LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        to = (page.parent / path).resolve() if path else page
+        if not to.exists() or (anchor and anchor not in anchors(to)):
+            yield link
+
+
+def cells(row: str) -> int:
+    return len(re.split(r"(?<!\\)\|", row.strip().strip("|")))
+
+
+def uneven(text: str) -> Iterator[str]:
+    """Rows with more or fewer cells than the head of their table; the first row of what has no head."""
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        head, *rows = table.splitlines()
+        if not rows or not re.fullmatch(r"[|: -]+", rows[0]):
+            yield head
+        else:
+            yield from (row for row in rows if cells(row) != cells(head))
+
+
+def commands(page: Path) -> Iterator[str]:
+    """What a person would paste: lines of shell, those behind a prompt, and ENTRYPOINT, CMD and exec of our command."""
+    for kind, block in _FENCE.findall(page.read_text()):
+        joined = block.replace("\\\n", " ")
+        for line in joined.splitlines():
+            if kind == "console":
+                found = re.match(r"\$ (osmo .*)", line)
+            elif kind == "sh":
+                found = re.match(r"(?:exec |! ?)?(osmo .*)", line)
+            else:
+                found = None
+            if found:
+                yield found[1]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(PAGES) > 8
+    assert sum(1 for page in PAGES for _ in commands(page)) > 20
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
+def test_links_lead_somewhere(page: Path) -> None:
+    assert [*dangling(page)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
+def test_rows_have_as_many_cells_as_the_head(page: Path) -> None:
+    assert [*uneven(prose(page))] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "want"),
+    [
+        ("| a | b |\n|---|---|\n| 1 | `x\\|y` |\n", []),
+        ("| a | b |\n|---|---|\n| 1 |\n", ["| 1 |"]),
+        ("| 1 | 2 |\n| 3 | 4 |\n", ["| 1 | 2 |"]),
+    ],
+)
+def test_what_is_a_table(table: str, want: list[str]) -> None:
+    assert [*uneven(table)] == want
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [
+        pytest.param(page, line, id=f"{page.name}: {line[:60]}")
+        for page in PAGES
+        for line in dict.fromkeys(commands(page))
+    ],
+)
+def test_a_command_of_the_docs_can_be_typed(page: Path, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    end = next((at for at, word in enumerate(words) if re.fullmatch(r"\d?>.*|\||\|\||&&|&|;", word)), len(words))
+    given, rest = split(words[1:end])
+    assert build(id).parse_args(given).command
+    assert rest is None or rest
