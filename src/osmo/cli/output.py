@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from io import StringIO
 from itertools import islice
 from typing import Any
 
@@ -32,9 +31,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, no_wrap=True)
     for line in first:
         table.add_row(*line)
-    drawn = StringIO()
-    Console(file=drawn, width=10_000, markup=False, highlight=False, emoji=False).print(table)
-    print(*(line.rstrip() for line in drawn.getvalue().split("\n")), sep="\n", end="")
+    console = Console(file=sys.stdout, width=10_000, markup=False, highlight=False, emoji=False)
+    with console.capture() as drawn:
+        console.print(table)
+    print(*(line.rstrip() for line in drawn.get().split("\n")), sep="\n", end="")
     widths = [max(map(cell_len, cells)) for cells in zip(columns, *first, strict=True)]
     for line in lines:
         print(_BETWEEN.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
