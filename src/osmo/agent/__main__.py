@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from queue import SimpleQueue
 
-from osmo.agent import memory, priority
+from osmo.agent import memory
 from osmo.agent.attempt import run
 from osmo.agent.config import TaskConfig
 from osmo.agent.events import Events
@@ -27,7 +27,6 @@ def main() -> None:
     config = TaskConfig.read(records.read(where.task))
     events: Events = SimpleQueue()
     _wait_for_another(where)
-    priority.session_gives_way()
     memory.give_back()
     with queued(events, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         # Only now: whoever knows our pid may send a signal, and none may be lost.

@@ -5,6 +5,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -101,7 +102,6 @@ class Saver(threading.Thread):
         self._hurried()
 
     def run(self) -> None:
-        priority.give_way()
         while not self._stopping.is_set() and self._fenced is None:
             self._clock.wait(self._wake, self._announced())
             self._wake.clear()
@@ -151,7 +151,11 @@ class Saver(threading.Thread):
         now = self._clock.monotonic()
         # A second look belongs to the cycle before it, and does not move the next one.
         patience_s = _ENDLESS if due else min(self._schedules[entry].due - now for entry in again)
-        outcome = self._cycle((*due, *again), trigger, None, at_rest=at_rest, patience_s=patience_s)
+        # A thread cannot take it back that it gives way, and the last cycle gives way to nobody.
+        with ThreadPoolExecutor(1, self.name, priority.give_way) as thread:
+            outcome = thread.submit(
+                self._cycle, (*due, *again), trigger, None, at_rest=at_rest, patience_s=patience_s
+            ).result()
         if isinstance(outcome, Fenced):
             self._fenced = outcome
             return outcome

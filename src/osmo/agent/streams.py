@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from osmo.agent import priority
 from osmo.agent.config import Limits
 from osmo.agent.events import Durable, Events
 from osmo.agent.requests import Answered
@@ -85,7 +84,6 @@ class Streams:
 
     def start(self, opened: Iterable[Opened]) -> list[Saver]:
         """Begin, the command having started: the first checkpoints are due a frequency from now."""
-        priority.libraries_give_way()  # a restore may have woken them
         savers = [self._saver(one) for one in opened]
         for saver in savers:
             saver.start()

@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 from collections.abc import Iterable
 from typing import Any, cast
@@ -32,6 +34,7 @@ class Cycles:
         self.closed = 0
         self.another = threading.Event()  # a cycle was made
         self.at_rest: list[bool] = []
+        self.nice: list[int] = []
 
     def cycle(
         self,
@@ -43,6 +46,7 @@ class Cycles:
         at_rest: bool = False,
         patience_s: float = float("inf"),
     ) -> bool:
+        self.nice.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         self.patience_s.append(patience_s)
         self.made.append((self._clock.monotonic() - 1000.0, tuple(entry.regex for entry in due), trigger))
         self.another.set()
@@ -94,6 +98,14 @@ def test_the_first_cycle_comes_a_frequency_after_the_start_and_the_last_one_at_t
     assert saving.run(35.0) == [10.0, 20.0, 30.0, 40.0]
     assert [trigger for _, _, trigger in saving.cycles.made].count(Trigger.FINAL) == 1
     assert (saving.done, saving.cycles.closed) == (1, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nice values of threads are Linux's")
+def test_cycles_give_way_to_the_task_but_not_the_last_one() -> None:
+    saving = Saving()
+    saving.run(15.0)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert saving.cycles.nice == [min(19, own + 10), min(19, own + 10), own]
 
 
 def test_the_wait_begins_when_a_cycle_has_ended() -> None:
