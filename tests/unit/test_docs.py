@@ -1,13 +1,16 @@
 """What the pages for people promise: links lead somewhere, tables are tables, commands are commands."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from osmo.cli.parser import build, split
+from osmo.spec.duration import seconds
 
 TOP = Path(__file__).parents[2]
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md"), TOP / "bench/README.md"])
@@ -55,6 +58,8 @@ def uneven(text: str) -> Iterator[str]:
 def commands(page: Path) -> Iterator[str]:
     """What a person would paste: lines of shell, those behind a prompt, and ENTRYPOINT, CMD and exec of our command."""
     for kind, block in _FENCE.findall(page.read_text()):
+        if kind == "dockerfile":
+            yield shlex.join(word for line in block.splitlines() for word in json.loads(line.partition(" ")[2]))
         joined = block.replace("\\\n", " ")
         for line in joined.splitlines():
             if kind == "console":
@@ -109,3 +114,15 @@ def test_a_command_of_the_docs_can_be_typed(page: Path, line: str) -> None:
     given, rest = split(words[1:end])
     assert build(id).parse_args(given).command
     assert rest is None or rest
+
+
+def test_a_pod_of_the_docs_runs_a_command_that_there_is_and_gives_it_time_to_end() -> None:
+    [block] = [block for _, block in _FENCE.findall((TOP / "docs/running.md").read_text()) if "kind: Pod" in block]
+    spec = yaml.safe_load(block)["spec"]
+    [container] = spec["containers"]
+    given, rest = split([*container["command"], *container["args"]][1:])
+    args = build(id).parse_args(given)
+    assert rest == container["args"]
+    assert seconds(args.grace) < spec["terminationGracePeriodSeconds"]
+    assert {volume["name"] for volume in spec["volumes"]} == {mount["name"] for mount in container["volumeMounts"]}
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == [args.path]

@@ -35,7 +35,7 @@ def choose(store: Store, stream: str | None) -> str:
     if stream is None and len(found) > 1:
         raise UsageError(f"{store.url} holds checkpoints of {', '.join(found)}", hint="Choose with --from STREAM.")
     if stream is not None and of_stream(stream) not in found:
-        raise UsageError(f"{store.url}: there is no checkpoint of {stream} (there is {', '.join(found)})")
+        raise UsageError(f"{store.url}: there is no checkpoint of {stream} (there are those of {', '.join(found)})")
     return found[0] if stream is None else of_stream(stream)
 
 
@@ -53,4 +53,4 @@ def find(store: Store, stream: str | None, number: int | None) -> tuple[str, Che
     if damaged:
         raise damaged[0]
     numbers = ", ".join(str(each.number) for each in found)
-    raise UsageError(f"{store.url}: there is no checkpoint {number} of {name} (there is {numbers})")
+    raise UsageError(f"{store.url}: there is no checkpoint {number} of {name} (it has {numbers})")

@@ -75,8 +75,8 @@ def test_the_only_stream_needs_no_name() -> None:
     ("stream", "number", "message"),
     [
         (None, None, "holds checkpoints of a.ckpt, b._"),
-        ("x", None, r"no checkpoint of x \(there is a.ckpt, b._, c.new\)"),
-        ("a.ckpt", 5, r"no checkpoint 5 of a.ckpt \(there is 1, 2, 7\)"),
+        ("x", None, r"no checkpoint of x \(there are those of a.ckpt, b._, c.new\)"),
+        ("a.ckpt", 5, r"no checkpoint 5 of a.ckpt \(it has 1, 2, 7\)"),
         ("c.new", None, "no checkpoint of c.new yet"),
     ],
 )
