@@ -55,7 +55,7 @@ def test_checkpoints_are_listed_the_newest_first_shown_and_compared(osmo: Osmo, 
     assert (shown["size"], shown["complete"]) == (9_000_009, True)
     told = osmo("checkpoint", "show", url, "1").stdout
     assert re.search(
-        r"^Checkpoint : 1\nTime       : \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\nWhy        : final\n", told, re.MULTILINE
+        r"^Checkpoint : 1\nTime       : \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\nWhy        : final\n", told, re.MULTILINE
     )
     assert "Complete   : yes\nFiles      : 3\nSize       : 9.0 MB\n" in told
     assert re.search(r"^deep/big +9\.0 MB +[0-9a-f]{16}$", told, re.MULTILINE)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from math import ceil
 
 from osmo.checkpoint.events import (
     Begun,
@@ -127,7 +128,7 @@ class Narrator:
             return
         self._said_holding = now
         self._log.ours(
-            f"The next checkpoint of {self._path} waits up to {event.seconds:.0f} s for what is being rewritten: "
+            f"The next checkpoint of {self._path} waits up to {ceil(event.seconds)} s for what is being rewritten: "
             f"{_names(event.files)}"
         )
 

@@ -231,7 +231,7 @@ def _facts(stream: str, record: Checkpoint) -> list[tuple[str, str]]:
     facts = [
         ("Stream", stream),
         ("Checkpoint", str(record.number)),
-        ("Time", f"{record.committed:%Y-%m-%d %H:%M:%S}"),
+        ("Time", f"{record.committed:%Y-%m-%d %H:%M:%S} UTC"),
         ("Why", record.trigger.value),
         ("Complete", "no" if record.unsent else "yes"),
         ("Files", f"{len(record.files):,}"),
