@@ -166,7 +166,7 @@ def test_a_file_that_the_regex_does_not_match_is_said_once(tell: Telling) -> Non
 
 def test_a_commit_that_is_held_is_said_once_in_an_hour(tell: Telling) -> None:
     said = ["The next checkpoint of /ckpt waits up to 30 s for what is being rewritten: a, b"]
-    assert tell(Holding(("a", "b"), 30.0), Holding(("a",), 30.0)) == said
+    assert tell(Holding(("a", "b"), 29.4), Holding(("a",), 30.0)) == said
     tell.clock.advance(3600)
     assert len(tell(Holding(("a",), 30.0))) == 1
 
