@@ -280,14 +280,14 @@ class Stream:
         self._report(event)
 
     def _follow(self, this: Cycle) -> None:
-        """The plain files: now, or, if time may run out, later. In the last cycle a few times over."""
+        """The plain files: now, a few times over, or, if time may run out, later."""
         resend = self._sender.resend(this)
         error = None
-        for pause_s in (*PAUSES_S, None) if this.last else (None,):
+        for pause_s in (*PAUSES_S, None):
             if self._is_urgent():
                 break
             error = self._archive.follow(resend, lambda: this.makes_way or self._is_urgent())
-            if error is None or pause_s is None:
+            if error is None or pause_s is None or this.makes_way:
                 break
             self._clock.wait(self._never, pause_s)
         self._report(Finished(len(self._archive.epoch.behind), error))

@@ -980,6 +980,17 @@ def test_a_file_that_never_rests_after_the_end_is_taken_and_marked(rig: Rig) -> 
     rig.check()
 
 
+def test_a_hiccup_over_a_plain_file_does_not_leave_it_behind_for_a_whole_frequency(rig: Rig) -> None:
+    rig.grow({"a": "1", "b": "2"})
+    rig.cycle()
+    rig.wrap = lambda store: Flaky(store, 1, lambda asked: asked.method == "copy" and asked.key.endswith("/a"))
+    rig.reopen()
+    rig.grow({"a": "changed", "b": "changed, too"})
+    rig.cycle()
+    assert (rig.contents["ckpt/a"], rig.contents["ckpt/b"]) == (b"changed", b"changed, too")
+    rig.check()
+
+
 # What is said
 
 
