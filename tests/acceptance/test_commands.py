@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -256,11 +257,21 @@ def test_validate_tells_every_problem_at_its_place(osmo: Osmo) -> None:
     assert osmo("workflow", "submit", spec).returncode == 2
 
 
+def sleeps(pid: int) -> bool:
+    """Whether it does nothing for a while: an interpreter that starts computes, or waits for a disk."""
+    for _ in range(10):
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            return False
+        time.sleep(0.03)
+    return True
+
+
 def test_ctrl_c_while_waiting_ends_the_waiting(osmo: Osmo) -> None:
     run = osmo.submit(osmo.task("sleep 600"))
     waiting = osmo.start("workflow", "wait", run)
     until(lambda: "osmo" in Path(f"/proc/{waiting.pid}/cmdline").read_text())
     until(lambda: osmo.status(run).get("state") == "RUNNING")
+    until(lambda: sleeps(waiting.pid))
     waiting.send_signal(signal.SIGINT)
     _, stderr = waiting.communicate(timeout=60)
     assert waiting.returncode == 3

@@ -23,6 +23,8 @@ from osmo.states import State
 
 _TICK_S = 0.2
 _IDLE_S = 10.0  # while a watcher tells what there is to look at
+_GOES_WITH_IT_S = 0.3
+_AT_ONCE_S = 0.01
 _DEAD_AFTER_KILL_S = 30.0
 _CLOSE_S = 5.0
 _NOTICE_MARGIN_S = 5.0
@@ -205,6 +207,8 @@ class Attempt:
 
     def _end_group(self, code: int | None) -> int:
         """TERM to all that is left of the command's group, its grace, KILL. Returns the command's exit code."""
+        if code is not None:  # its wrapper has said so, and is about to go as well
+            self._group_ends_by(self._clock.monotonic() + _GOES_WITH_IT_S, tick_s=_AT_ONCE_S)
         if self._child.group_alive():
             if code is not None:
                 self._log.ours("The command has ended, some processes that it started have not: they are asked to end")
@@ -225,14 +229,14 @@ class Attempt:
             code = self._child.ended()
         return code
 
-    def _group_ends_by(self, moment: float, *, killed: bool = False) -> bool:
+    def _group_ends_by(self, moment: float, *, killed: bool = False, tick_s: float = _TICK_S) -> bool:
         """Wait for it. A signal in between shortens the wait: the machine is being taken away."""
         while self._child.group_alive():
             if self._clock.monotonic() > min(moment, self._deadline.kill if self._deadline else moment):
                 return False
             if self._at_once and not killed:
                 return False
-            if isinstance(self._next_event(), signal.Signals):
+            if isinstance(self._next_event(tick_s), signal.Signals):
                 self._hurry()
         return True
 
