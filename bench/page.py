@@ -10,11 +10,12 @@ from bench import table
 from bench.tools import TOP
 
 PAGE = TOP / "docs" / "performance.md"
+WHY = TOP / "bench" / "why.md"
 _HEAD = """\
 # Performance
 
 What osmo costs, side by side with the tools that people put into a loop instead of it. `scripts/bench` measures it
-again; [bench](../bench/README.md) says how. A goal in brackets is the one after the next.
+again; `bench/README.md` says how. A goal in brackets is the one after the next.
 
 "osmo takes" is the time of osmo as a multiple of that of the tool in the line: the median over the rounds, with the
 least and the greatest. Below 1 osmo is faster. Times are medians. Processor time is that of the tool; the
@@ -23,10 +24,11 @@ server's is apart. Requests and bytes were counted at a proxy, in a run of its o
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit("usage: scripts/bench page FILE")
-    found = json.loads(Path(sys.argv[1]).read_text())
-    PAGE.write_text("\n".join(lines(found)).rstrip("\n") + "\n")
+    if len(sys.argv) < 2:
+        sys.exit("usage: scripts/bench page FILE…")
+    runs = [json.loads(Path(name).read_text()) for name in sys.argv[1:]]
+    found = runs[0] | {"results": [result for run in runs for result in run["results"]]}
+    PAGE.write_text("\n".join([*lines(found), WHY.read_text()]).rstrip("\n") + "\n")
     print(PAGE)
 
 
