@@ -114,7 +114,9 @@ class TestRealTraffic:
     def test_many_small_uploads_by_many_threads_arrive(self, server: S3Server) -> None:
         with FaultProxy(server.endpoint) as proxy, ThreadPoolExecutor(16) as pool:
             store = store_at(server, proxy)
-            list(pool.map(lambda i: obstore.put(store, f"small/{i}", b"%d" % i), range(200)))
+            # rclone answers 500 to one of several first objects that make a folder at once; this store does not retry.
+            obstore.put(store, "small/0", b"0")
+            list(pool.map(lambda i: obstore.put(store, f"small/{i}", b"%d" % i), range(1, 200)))
             names = {each["path"] for page in obstore.list(store, "small/") for each in page}
             assert names == {f"small/{i}" for i in range(200)}
             assert list(pool.map(lambda i: read(store, f"small/{i}"), range(200))) == [b"%d" % i for i in range(200)]
