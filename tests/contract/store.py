@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from osmo.errors import AlreadyExists, NoCopy, NoRanges, NotFound, StoreError
+from osmo.errors import AlreadyExists, NoCopy, NotFound, StoreError
 from osmo.store.base import Object, Range, Store
 
 MIB = 1 << 20
@@ -39,7 +39,6 @@ class StoreContract:
     """The promises of `osmo.store.base.Store`."""
 
     create_only = True  # False: the server ignores If-None-Match
-    ranges = True  # False: it answers 200 to a request for a part
     splices = True  # False: it cannot copy ranges into parts
     many = 2500  # keys in a listing: three pages of most servers
 
@@ -209,10 +208,6 @@ class StoreContract:
 
     def test_a_range_is_read_alone(self, store: Store) -> None:
         store.put("k", b"0123456789")
-        if not self.ranges:
-            with pytest.raises(NoRanges):
-                store.get_range("k", 0, 4)
-            return
         assert store.get_range("k", 0, 4) == b"0123"
         assert store.get_range("k", 4, 3) == b"456"
         assert store.get_range("k", 8, 100) == b"89"

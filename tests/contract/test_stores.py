@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,8 +13,9 @@ from contract.conftest import BUCKET
 from contract.s3 import S3Contract, path_of, write_profile
 from contract.store import MIB, PART, Moved, StoreContract, listed
 from osmo.clock import SystemClock
-from osmo.errors import AccessDenied, NoBucket, NoCopy, NotFound, StoreError, Unavailable, UnknownHost
+from osmo.errors import AccessDenied, NoBucket, NoCopy, NoRanges, NotFound, StoreError, Unavailable, UnknownHost
 from osmo.store import obs, splice
+from osmo.store.ahead import pieces
 from osmo.store.base import Object, Range, Splicing, Store
 from osmo.store.condition import Conditions
 from osmo.store.open import open_store, probe
@@ -252,7 +254,6 @@ class TestMoto(S3Contract):
 
 class TestRclone(S3Contract):
     create_only = False
-    ranges = False
     splices = False
 
     @pytest.fixture
@@ -261,6 +262,14 @@ class TestRclone(S3Contract):
 
     def check_literal(self, store: Store, key: str) -> None:
         assert store.head(key).size == 2
+
+    def test_ranges_need_botocore(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without it there are none, and what asked reads the object as one stream."""
+        store.put("k", b"0123")
+        monkeypatch.setitem(sys.modules, "botocore.config", None)
+        with pytest.raises(NoRanges):
+            store.get_range("k", 0, 4)
+        assert b"".join(pieces(store, "k", 4, 1, 1)) == b"123"
 
     @pytest.mark.parametrize(
         ("wrong", "code"),

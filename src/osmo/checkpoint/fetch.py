@@ -104,6 +104,8 @@ class Fetcher:
                         raise Stopped(f"{file.name}: stopped")
                     hasher.update(data)
                     _write(opened, data)
+                    if len(data) > flushing.SMALL:
+                        flushing.begin(opened.fileno(), opened.tell() - len(data), len(data))
                     self.received(file, len(data))
                 opened.flush()
                 if os.fstat(opened.fileno()).st_size != opened.tell():  # a hole at the end, or what was there before

@@ -15,6 +15,7 @@ from osmo.store.hints import UNKNOWN_HOST, lacking
 from osmo.store.keys import check_key
 from osmo.store.multipart import AT_ONCE, Multipart
 from osmo.store.notes import Notes
+from osmo.store.ranges import Ranges
 from osmo.store.url import StoreUrl
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ class Asking:
         self._url, self._place, self._credentials = url, place, credentials
         self._notes = notes or Notes(None)
         self._clients = clients or Clients(url.bucket, url.path, place, credentials)
-        self._multipart = _multipart(url, place, credentials) if isinstance(credentials, Credentials) else None
+        self._multipart: Multipart | None = None
+        self._ranges: Ranges | None = None
+        if isinstance(credentials, Credentials):
+            boto = BotoClients(url.bucket, place, credentials, 2 * AT_ONCE)
+            self._multipart, self._ranges = Multipart(url, boto), Ranges(url, boto)
 
     @property
     def url(self) -> str:
@@ -115,10 +120,6 @@ class Asking:
             check_key(f"{self._url.path}/{key}" if self._url.path else key, self._url.root)
         at = f" at {self._place.shown}" if self._place.custom else ""
         return f"{self.url}{'/' if key else ''}{key}{at}"
-
-
-def _multipart(url: StoreUrl, place: Place, credentials: Credentials) -> Multipart:
-    return Multipart(url, BotoClients(url.bucket, place, credentials, 2 * AT_ONCE))
 
 
 def _about(subject: str, error: StoreError) -> StoreError:

@@ -3,7 +3,7 @@
 For the few requests that obstore has no name for. botocore is imported when the first of them is made, not by
 `open.prepare`: with its S3 client it costs 36 MiB and a quarter of a second (measured), and most runs need neither.
 Should it be gone by then, because the package was replaced beneath a run that lasts for days, `Unloadable` says so,
-and the caller does without: nothing that a restore needs is done here.
+and the caller does without: nothing that a restore needs is done here, only what makes one faster.
 """
 
 import os

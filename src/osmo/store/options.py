@@ -76,6 +76,7 @@ def headers(options: Options, operation: str) -> dict[str, str]:
             "CopyObject",
             "PutObject",
             "HeadObject",
+            "GetObject",
         ):
             found |= _customer("x-amz-server-side-encryption-customer", options.customer_key)
         if operation in ("UploadPartCopy", "CopyObject"):

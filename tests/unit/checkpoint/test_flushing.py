@@ -51,3 +51,14 @@ def test_where_a_file_system_does_not_say_that_its_disk_failed_each_file_is_aske
     kernel(system, release)
     flushing.files(made(tmp_path, 100), tmp_path)
     assert len(flushed) == 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no sync_file_range here")
+def test_the_disk_begins_before_all_is_there(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with (tmp_path / "file").open("wb", buffering=0) as file, open(reading), open(writing, "w"):
+        file.write(b"some")
+        assert flushing.begin(file.fileno(), 0, 4)
+        file.write(b"more")
+        assert not flushing.begin(writing, 0, 4)
+    assert (tmp_path / "file").read_bytes() == b"somemore"
