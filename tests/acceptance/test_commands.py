@@ -67,6 +67,7 @@ def test_logs_are_of_all_tasks_or_one_or_their_last_lines(osmo: Osmo) -> None:
     assert osmo.log(run, "-t", "one", "-n", "2") == one[-2:]
     assert osmo.log(run, "-n", "0") == []
     assert osmo("workflow", "logs", run).stdout.splitlines() == lines  # it follows, and the run is over
+    assert osmo("workflow", "logs", run, "--follow").stdout.splitlines() == lines  # said or not
     unknown = osmo("workflow", "logs", run, "-t", "third")
     assert unknown.returncode == 2
     assert unknown.stderr == f"osmo: {run} has no task 'third' (it has one, other)\n"

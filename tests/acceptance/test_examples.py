@@ -10,6 +10,7 @@ import pytest
 
 from support.cli import Osmo
 from support.needs import need_program
+from support.pages import blocks, not_printed
 from support.servers import S3Server
 from support.stored import Stored
 
@@ -210,6 +211,9 @@ def test_the_demo_s_training_ends_as_if_it_had_not_been_killed() -> None:
     finally:
         demo.terminate()  # if the test is cut short: it kills what it has started
     assert demo.returncode == 0, said
+    [page] = [block for block in blocks(TOP / "README.md") if "=== A third machine" in block.text]
+    printed = re.sub(r"/\S*/demo-\w{6}/", "/tmp/demo/", said)
+    assert not_printed(page.text, printed, loosely=True) is None, said
     before, after = said.split("=== Half way that machine goes")
     assert "Checkpoint 1: " in before
     assert "COMPLETED" not in before

@@ -11,16 +11,15 @@ import yaml
 
 from osmo.cli.parser import build, split
 from osmo.spec.duration import seconds
+from support.pages import FENCE, TOP, blocks, not_printed, session
 
-TOP = Path(__file__).parents[2]
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md"), TOP / "bench/README.md"])
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def prose(page: Path) -> str:
     """The page without what stands in fences."""
-    return _FENCE.sub("", page.read_text())
+    return FENCE.sub("", page.read_text())
 
 
 def anchors(page: Path) -> set[str]:
@@ -57,14 +56,14 @@ def uneven(text: str) -> Iterator[str]:
 
 def commands(page: Path) -> Iterator[str]:
     """What a person would paste: lines of shell, those behind a prompt, and ENTRYPOINT, CMD and exec of our command."""
-    for kind, block in _FENCE.findall(page.read_text()):
-        if kind == "dockerfile":
-            yield shlex.join(word for line in block.splitlines() for word in json.loads(line.partition(" ")[2]))
-        joined = block.replace("\\\n", " ")
+    for block in blocks(page):
+        if block.kind == "dockerfile":
+            yield shlex.join(word for line in block.text.splitlines() for word in json.loads(line.partition(" ")[2]))
+        joined = block.text.replace("\\\n", " ")
         for line in joined.splitlines():
-            if kind == "console":
+            if block.kind == "console":
                 found = re.match(r"\$ (osmo .*)", line)
-            elif kind == "sh":
+            elif block.kind == "sh":
                 found = re.match(r"(?:exec |! ?)?(osmo .*)", line)
             else:
                 found = None
@@ -117,8 +116,8 @@ def test_a_command_of_the_docs_can_be_typed(page: Path, line: str) -> None:
 
 
 def test_a_pod_of_the_docs_runs_a_command_that_there_is_and_gives_it_time_to_end() -> None:
-    [block] = [block for _, block in _FENCE.findall((TOP / "docs/running.md").read_text()) if "kind: Pod" in block]
-    spec = yaml.safe_load(block)["spec"]
+    [block] = [block for block in blocks(TOP / "docs/running.md") if "kind: Pod" in block.text]
+    spec = yaml.safe_load(block.text)["spec"]
     [container] = spec["containers"]
     given, rest = split([*container["command"], *container["args"]][1:])
     args = build(id).parse_args(given)
@@ -126,3 +125,40 @@ def test_a_pod_of_the_docs_runs_a_command_that_there_is_and_gives_it_time_to_end
     assert seconds(args.grace) < spec["terminationGracePeriodSeconds"]
     assert {volume["name"] for volume in spec["volumes"]} == {mount["name"] for mount in container["volumeMounts"]}
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == [args.path]
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "missing"),
+    [
+        ("a 1\n", "a 1\n", None),
+        ("a 1\n", "a 2\n", "a 1"),
+        ("a\n", "a\nand more\n", "the end"),
+        ("a\n...\nd\n", "a\nb\nc\nd\n", None),
+        ("a\n...\nd\n", "a\nb\nc\n", "d"),
+        ("to x...\n", "to x...\n", None),
+        ("to x...\n", "to y\n", "to x..."),
+        ("in /tmp/…/x done\n", "in /tmp/1/2/x done\n", None),
+        ("in /tmp/…/x done\n", "in /tmp/1/2/y done\n", "in /tmp/…/x done"),
+        ("2026-11-23 22:10:50   -\n", "2026-12-01 01:02:03 -\n", None),
+        ("took 3 s\n", "took 0.1 s\n", None),
+    ],
+)
+def test_what_a_page_shows_was_printed(shown: str, printed: str, missing: str | None) -> None:
+    assert not_printed(shown, printed) == missing
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "missing"),
+    [
+        ("a 1 file, 3.0 kB\n", "a 2,000 files, 1 MB\n", None),
+        ("a 1 file\n", "b 1 file\n", "a 1 file"),
+        ("a\n\n...\nd\n", "x\na\nb\nd\ne\n", None),
+        ("a\nb\n", "b\na\n", "b"),
+    ],
+)
+def test_what_depends_on_the_machine_is_compared_loosely(shown: str, printed: str, missing: str | None) -> None:
+    assert not_printed(shown, printed, loosely=True) == missing
+
+
+def test_commands_behind_a_prompt_have_what_is_below_them() -> None:
+    assert session("$ a\n1\n2\n$ b\n$ c\n3\n") == [("a", "1\n2\n"), ("b", ""), ("c", "3\n")]

@@ -46,7 +46,7 @@ def logs(args: argparse.Namespace) -> int:
     if args.last_n_lines is not None:
         log.show_last(args.last_n_lines)
     log.show()
-    if args.no_follow:
+    if not args.follow:
         _warn_of(view(run), set())
         return OK
     try:

@@ -83,7 +83,9 @@ def looking(commands: Any) -> None:
     )
     logs.add_argument("-r", "--retry-id", type=count, metavar="N", help="only the Nth retry; 0 is the first attempt")
     logs.add_argument("--error", action="store_true", help="the last 100 lines of tasks that failed, and their agents'")
-    logs.add_argument("--no-follow", action="store_true", help="end with what is there now")
+    logs.add_argument(
+        "--follow", action=argparse.BooleanOptionalAction, default=True, help="--no-follow: end with what is there now"
+    )
     logs.add_argument("--json", action="store_true", help="print each line as a JSON object in a line of its own")
 
     query = add_command(commands, "query", "query", "query", "show a workflow's tasks and checkpoints")
