@@ -137,6 +137,7 @@ class Epoch:
 
     def claim(self, store: Store) -> None:
         """Take the stream over. Raises StoreError."""
+        tries: list[Claim] = []
         for tried in range(_CLAIMS):
             if tried > 1:
                 self._clock.wait(self._never, random.random())
@@ -149,13 +150,14 @@ class Epoch:
             alone = not self.place.shared and closed_well(records)
             base = max((each.mark for each in log.checkpoints(records)), default=None)
             claim = Claim(self.next_mark, self.writer, self.place.prefix, alone, self._clock.now(), base)
+            tries.append(claim)
             try:
                 self._make(store, claim)
             except Fenced:  # somebody claims at the same time
                 continue
             found = self._reader.all(store)
             if self._counts(claim, list(found.values())):
-                self._begin(store, claim, found)
+                self._begin(store, tries, found)
                 return
         where = f"{store.url}/{log.folder(self.place.stream, 'log')}"
         raise StoreError(f"{where}: the store does not list all that it holds, or many writers begin at once")
@@ -169,8 +171,10 @@ class Epoch:
             return all(record.mark.number <= claim.mark.number for record in records)
         return all(record.mark.epoch < self.epoch or record.writer.id == self.writer.id for record in records)
 
-    def _begin(self, store: Store, claim: Claim, records: dict[str, Record]) -> None:
-        before = [record for record in records.values() if record.mark < claim.mark]
+    def _begin(self, store: Store, tries: list[Claim], records: dict[str, Record]) -> None:
+        """tries: the claims of this call. The last one counts; one before it is nobody's end."""
+        claim = tries[-1]
+        before = [record for record in records.values() if record.mark < claim.mark and record not in tries]
         if before and not isinstance(before[-1], Close):
             self.former = before[-1].writer
         self.kept = [self._known(each) for each in log.kept(records.values(), self.place.keep)]

@@ -141,6 +141,7 @@ def test_a_claim_that_lands_on_a_number_that_was_freed_does_not_count(memory: Me
     assert records(memory) == [(Claim, 1, 1), (Checkpoint, 1, 3), (Claim, 2, 2), (Claim, 3, 4)]
     assert second.base is not None
     assert (second.epoch, second.number, second.base.mark) == (3, 4, Mark(1, 3))
+    assert second.former == ONE  # not the one who made the first of its two claims
     with pytest.raises(Fenced):
         first.commit(memory, next_of(first))
 
