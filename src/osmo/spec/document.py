@@ -108,9 +108,9 @@ class Document:
             if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
         ]
 
-    def numbers(self) -> list[tuple[Field, object]]:
-        """Every number in the document, in no promised order."""
-        kinds = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    def values(self) -> list[tuple[Field, object]]:
+        """Every number and truth value in the document, in no promised order."""
+        kinds = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")
         return [(where, self.at(where)) for where, node in self._values.items() if node.tag in kinds]
 
 

@@ -1,4 +1,4 @@
-"""Numbers that YAML 1.1 does not hand on as they are written: `1.10` is 1.1, `010` is 8, `1:30` is 90."""
+"""What YAML 1.1 does not hand on as it is written: `1.10` is 1.1, `010` is 8, `1:30` is 90, `no` is false."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,17 +11,21 @@ _TEXT: Final = frozenset({"command", "args", "environment", "default-values"})
 
 
 def misread(document: Document) -> Iterator[Problem]:
-    """A warning for each such number. OSMO hands on the same: it is no error."""
-    for field, value in document.numbers():
+    """A warning for each such value. OSMO hands on the same: it is no error."""
+    for field, value in document.values():
         yield from changed(document, field, value)
 
 
 def changed(document: Document, field: Field, value: object) -> Iterator[Problem]:
-    """The warning, if the value at this field is such a number."""
+    """The warning, if the value at this field is such a value."""
     written = document.written(field)
-    if written is None or isinstance(value, bool) or not isinstance(value, int | float):
+    if written is None or not isinstance(value, int | float):
         return
-    if written != str(value) and (_TEXT & {*field} or not _means(written, value)):
+    if isinstance(value, bool):
+        lost = "environment" in field and written.lower() != str(value).lower()
+    else:
+        lost = written != str(value) and (bool(_TEXT & {*field}) or not _means(written, value))
+    if lost:
         yield Problem(field, f"YAML reads {shown(written)[1:-1]} as {shown(value)}: put it in quotes to keep it")
 
 

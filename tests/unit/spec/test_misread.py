@@ -13,6 +13,8 @@ from osmo.spec.misread import misread
         ("command", ".inf", "inf"),
         ("environment", "0x10", "16"),
         ("environment", "1:30", "90"),
+        ("environment", "no", "false"),
+        ("environment", "On", "true"),
         ("frequency", "1:30", "90"),
         ("frequency", "010", "8"),
         ("exitActions", "010", "8"),
@@ -20,7 +22,7 @@ from osmo.spec.misread import misread
         ("memory", "1:30", "90"),
     ],
 )
-def test_a_number_that_yaml_changes(field: str, written: str, read: str) -> None:
+def test_a_value_that_yaml_changes(field: str, written: str, read: str) -> None:
     value = {"environment": f"{{A: {written}}}", "frequency": f"[{{frequency: {written}}}]"}.get(field, f"[{written}]")
     name = "checkpoint" if field == "frequency" else field
     problems = list(misread(parse(f"workflow: {{tasks: [{{{name}: {value}}}]}}")))
@@ -31,7 +33,8 @@ def test_a_number_that_yaml_changes(field: str, written: str, read: str) -> None
     "task",
     [
         "args: [1, 1.5, -1, '1.10', true, x]",
-        "environment: {A: 1, B: true, C: '010'}",
+        "environment: {A: 1, B: true, C: '010', D: 'no', E: True}",
+        "lead: yes",
         "checkpoint: [{frequency: 30.50}, {frequency: 0.5}, {frequency: 30}, {frequency: '1:30'}, x]",
         "args: 5",
         "environment: x",
