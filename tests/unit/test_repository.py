@@ -11,6 +11,7 @@ import pytest
 
 from osmo.cli.examples import EXAMPLES
 from osmo.cli.parser import build, split
+from osmo.cli.settings import KNOWN
 from osmo.spec.load import load
 from osmo.spec.render import render
 
@@ -81,6 +82,14 @@ def test_the_docs_name_no_option_that_does_not_exist() -> None:
     there = {option for each in parsers for action in each._actions for option in action.option_strings}
     text = (TOP / "docs/commands.md").read_text()
     assert set(re.findall(r"`(?:osmo [^`]*)?(--[a-z][a-z-]+)", text)) - there == set()
+
+
+def test_every_setting_is_in_the_docs_with_its_variable_and_its_default() -> None:
+    text = (TOP / "docs/commands.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| `(OSMO_\w+)` \| ?(.*?) ?\|", text, re.MULTILINE)
+    defaults = {known.name: known.default for known in KNOWN} | {"home": "`~/.local/share/osmo`"}
+    assert {name: default for name, _, default in told} == defaults
+    assert {name: variable for name, variable, _ in told} == {known.name: known.variable for known in KNOWN}
 
 
 @pytest.mark.parametrize(("words", "parser"), [pytest.param(*each, id=each[0]) for each in commands(build(id), "osmo")])
