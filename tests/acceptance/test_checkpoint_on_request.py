@@ -47,13 +47,14 @@ def test_a_person_asks_and_it_is_in_the_store_when_the_command_returns(osmo: Osm
     assert (late.returncode, late.stderr) == (2, f"osmo: {run} is over already (COMPLETED)\n")
 
 
-def test_of_a_folder_that_is_gone_the_last_checkpoint_is_not_called_new(osmo: Osmo, bucket: Bucket) -> None:
+def test_of_a_folder_that_is_gone_nothing_is_called_durable(osmo: Osmo, bucket: Bucket) -> None:
     script = f"mkdir data; echo 1 > data/a; osmo checkpoint now --wait; mv data elsewhere; touch begun; {WAIT}"
     run = osmo.submit(osmo.task(script, checkpoint=[entry(bucket)]))
     until((osmo.directory / "begun").exists)
     result = osmo("workflow", "checkpoint", run, "--wait")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert f"main: {osmo.directory}/data is not there: nothing new was saved; checkpoint 1 of 20" in result.stdout
+    assert (result.returncode, result.stdout) == (1, "")
+    gone = f"{osmo.directory}/data is not there: nothing new was saved; checkpoint 1 of 20"
+    assert result.stderr.startswith(f"osmo: main: no checkpoint: {gone}")
     [told] = json.loads(osmo("workflow", "checkpoint", run, "--wait", "--json").stdout)
     assert [(one["exists"], one["checkpoint"]) for one in told["checkpoints"]] == [(False, 1)]
     (osmo.directory / "elsewhere").rename(osmo.directory / "data")

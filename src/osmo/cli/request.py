@@ -128,6 +128,8 @@ def _wait(asked: list[_Asked], timeout_s: float, see_to: Callable[[], None]) -> 
         for one in asked:
             if one.failed is None:
                 one.failed = answer(records.read(one.attempt.status) or {}, one.request)
+                if one.failed == "":
+                    one.failed = "; ".join(_durable(stream) for stream in one.streams if _gone(stream))
         if all(one.failed is not None for one in asked):
             return
         if clock.monotonic() > deadline:
@@ -174,13 +176,18 @@ def _say(asked: list[_Asked], args: argparse.Namespace) -> int:
     return FAILED if failed else OK
 
 
+def _gone(stream: dict[str, Any]) -> bool:
+    """A folder that was checkpointed and is no more: whoever waits wanted its files, of which there are none."""
+    return stream["checkpoint"] is not None and not stream["exists"]
+
+
 def _durable(stream: dict[str, Any]) -> str:
     """What of a stream is in the store, in a line."""
     if stream["checkpoint"] is None:
         why = f"{files_of(stream['moving'])} being written" if stream["moving"] else "no file to checkpoint"
         return f"{stream['path']}: {why if stream['exists'] else 'it is not there'}"
     size = f"{files_of(stream['files'])}, {bytes_of(stream['size'])}"
-    if not stream["exists"]:
+    if _gone(stream):
         made = f"checkpoint {stream['checkpoint']} of {stream['checkpointed']}"
         return f"{stream['path']} is not there: nothing new was saved; {made} is in {stream['url']}: {size}"
     moving = f"; {files_of(stream['moving'])} being written are not in it as they are now" if stream["moving"] else ""
