@@ -42,6 +42,37 @@ def test_a_checkpoint_with_a_stored_credential_and_nothing_in_the_environment(
     assert (bucket.directory / "x/d/model").read_text() == "weights\n"
 
 
+def test_a_secret_in_the_keyring_is_used_and_is_not_in_our_file(bare: Osmo, server: S3Server, bucket: Bucket) -> None:
+    bare.environ["PYTHON_KEYRING_BACKEND"] = "keyrings.alt.file.PlaintextKeyring"  # one that needs no desktop
+    keep_secret(bare.directory / "secret", server.secret)
+    (bare.directory / "model").write_text("weights")
+    kept = bare(
+        *("credential", "set", "lab", "--keyring", "--payload", f"endpoint=s3://{bucket.name}"),
+        *(f"access_key_id={server.key}", f"override_url={server.endpoint}", "--payload-file", "access_key=secret"),
+    )
+    assert kept.returncode == 0, kept.stderr
+    assert server.secret not in Path(bare.environ["HOME"], ".config/osmo/config.yaml").read_text()
+    sent = bare("data", "upload", f"s3://{bucket.name}/x/", "model")
+    assert sent.returncode == 0, sent.stderr
+    assert bucket.files() == {"x/model"}
+
+    (ring,) = Path(bare.environ["HOME"]).rglob("keyring_pass.cfg")
+    there = len(ring.read_text())
+    assert bare("credential", "delete", "lab").returncode == 0
+    assert len(ring.read_text()) < there
+
+
+def test_a_keyring_that_refuses_is_a_line(bare: Osmo) -> None:
+    bare.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    keep_secret(bare.directory / "secret", WRONG)
+    payload = ("--payload", "endpoint=s3://b", "access_key_id=ID", "--payload-file", "access_key=secret")
+    refused = bare("credential", "set", "lab", "--keyring", *payload)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("osmo: the system's keyring: No recommended backend was available.")
+    assert "without --keyring" in refused.stderr
+    assert not Path(bare.environ["HOME"], ".config/osmo/config.yaml").exists()
+
+
 def test_they_are_listed_without_a_value_and_deleted(bare: Osmo) -> None:
     """What is said as an argument is in `ps`, whatever osmo does: these are none of the planted ones."""
     for arguments in (

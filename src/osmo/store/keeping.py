@@ -18,7 +18,7 @@ from typing import Any, Final
 from osmo.errors import StoreError, UsageError
 from osmo.store.aws import checked_endpoint
 from osmo.store.options import options_of
-from osmo.store.profiles import KEYRING, Profile, keyring, of_ours, profiles, read
+from osmo.store.profiles import Profile, keyring, of_ours, profiles, read
 from osmo.store.url import FORMS, StoreUrl, parse
 
 _NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
@@ -119,7 +119,7 @@ def keep(file: Path, one: Kept, environ: Mapping[str, str], *, in_keyring: bool 
     if in_keyring:
         if not payload.get("access_key"):
             raise UsageError("there is no access_key to put into the keyring")
-        keyring().set_password(KEYRING, one.endpoint, payload.pop("access_key"))
+        keyring("set_password", one.endpoint, payload.pop("access_key"))
     with _changing(file) as document:
         _take_out(document, one.name)
         more = payload
@@ -142,8 +142,8 @@ def remove(file: Path, name: str, environ: Mapping[str, str]) -> None:
         if found[0].kind == "DATA":
             _drop(_at(document, "auth", "data"), found[0].endpoint)
     if found[0].payload.get("keyring"):
-        with contextlib.suppress(Exception):  # it is gone already, or nobody may ask: nothing refers to it any more
-            keyring().delete_password(KEYRING, found[0].endpoint)
+        with contextlib.suppress(StoreError):  # it is gone already, or nobody may ask: nothing refers to it any more
+            keyring("delete_password", found[0].endpoint)
 
 
 def _take_out(document: Any, name: str) -> None:

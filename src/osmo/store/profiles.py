@@ -14,7 +14,8 @@ from osmo.errors import NoCredentials, StoreError
 from osmo.store.url import StoreUrl
 
 TRUE = {"1", "true", "yes", "on"}
-KEYRING = "osmo"
+_SERVICE = "osmo"  # what the system's keyring knows us by
+_WITHOUT = "`osmo credential set` without --keyring keeps it in a file that only you can read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +121,20 @@ def _texts(values: object) -> dict[str, str]:
 def _with_secret(profile: Profile) -> Profile:
     if profile["keyring"] not in TRUE:
         return profile
-    secret = keyring().get_password(KEYRING, profile.endpoint)
+    secret = keyring("get_password", profile.endpoint)
     if not secret:
         raise NoCredentials(f"the keyring holds nothing for {profile.endpoint}", hint="Set the credential again.")
     return Profile(profile.endpoint, f"{profile.source}, keyring", {**profile.values, "access_key": secret})
 
 
-def keyring() -> Any:
-    """The library. `StoreError` if it is not installed."""
+def keyring(call: str, *arguments: str) -> Any:
+    """One call of the system's keyring about a secret of ours. `StoreError` if there is none, or it refuses."""
     try:
         import keyring as library
     except ImportError:
         raise StoreError("keyring is not installed", hint="pip install 'osmo-workflow[keyring]'") from None
-    return library
+    try:
+        return getattr(library, call)(_SERVICE, *arguments)
+    except library.errors.KeyringError as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise StoreError(f"the system's keyring: {said}", hint=_WITHOUT) from None

@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from osmo.errors import StoreError, UsageError
-from osmo.store import keeping, profiles
 from osmo.store.keeping import Kept, checked, keep, kept, remove
 
 PAIR = {"access_key_id": "ID", "access_key": "hunter2"}
@@ -181,31 +180,3 @@ def test_what_can_be_kept(payload: dict[str, str]) -> None:
 
 def test_no_value_is_ever_shown_by_accident() -> None:
     assert "hunter2" not in repr(data())
-
-
-def test_a_secret_in_the_keyring_is_not_in_the_file(
-    file: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Ring:
-        def __init__(self) -> None:
-            self.held: dict[tuple[str, str], str] = {}
-
-        def set_password(self, service: str, name: str, secret: str) -> None:
-            self.held[service, name] = secret
-
-        def get_password(self, service: str, name: str) -> str | None:
-            return self.held.get((service, name))
-
-        def delete_password(self, service: str, name: str) -> None:
-            del self.held[service, name]
-
-    ring = Ring()
-    monkeypatch.setattr(profiles, "keyring", lambda: ring)
-    monkeypatch.setattr(keeping, "keyring", lambda: ring)
-    keep(file, data(), environ, in_keyring=True)
-    assert "hunter2" not in file.read_text()
-    from osmo.store.url import parse
-
-    assert profiles.profile_of(parse("s3://b/x"), environ).keys == ("ID", "hunter2")
-    remove(file, "mine", environ)
-    assert ring.held == {}
