@@ -162,6 +162,7 @@ def test_a_store_that_is_full_is_used_again_when_it_is_not(elsewhere: Path, plai
     script = "mkdir data; echo 1 > data/a; until [ -e go ]; do sleep 0.1; done; echo 3 > data/c; exit 7"
     run = plain.submit(plain.task(script, checkpoint=entry("data", store.directory)))
     until(lambda: store.files() == {"data/a"}, "the first checkpoint")
+    until(lambda: plain.query(run)["not_in_store"] == {"files": 0, "size": 0}, "the end of its cycle")
     filler = fill(elsewhere)
     (plain.directory / "data/b").write_bytes(b"2" * 100_000)
     plain.until_logged(run, "the disk is full")

@@ -1,10 +1,14 @@
 """One entry of a task's `checkpoint:` list, as everything below the spec sees it: plain values, nothing to parse."""
 
+import os
 import posixpath
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Final, Literal
+
+_LONGEST: Final = 128  # bytes of a stream's second half: a task's name (63), and a suffix, must fit beside it into 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,14 @@ class CheckpointEntry:
 
     @property
     def stream(self) -> str:
-        """The second half of the stream's name (design: `<task>.<basename>`)."""
-        return "_" if self.contents_only else self.basename
+        """The second half of the stream's name, `<task>.<basename>`, short enough for a folder's name in a store."""
+        if self.contents_only:
+            return "_"
+        name = os.fsencode(self.basename)
+        if len(name) <= _LONGEST:
+            return self.basename
+        head = name[: _LONGEST - 9].decode(errors="ignore")
+        return f"{head}~{blake2b(name, digest_size=4).hexdigest()}"
 
 
 class Matcher:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ASSET_TAG = Path("/sys/class/dmi/id/chassis_asset_tag")
 _AZURE = "7783-7084-3265-9085-8269-3286-77"  # what every virtual machine of Azure says there
+_FIELDS = {"accountkey", "sharedaccesssignature", "blobendpoint", "accountname"}  # a connection string has one at least
 _HINT = (
     "Run `az login`, set AZURE_STORAGE_CONNECTION_STRING, or keep one: "
     "`osmo credential set NAME --type DATA --payload endpoint={} --payload-file access_key=FILE`."
@@ -32,8 +33,7 @@ def connection(text: str) -> dict[str, str]:
     """The settings of a connection string, by their names in lower case; a bare account key is `accountkey`."""
     pairs = (pair.partition("=") for pair in text.strip().split(";") if pair.strip())
     found = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    known = {"accountkey", "sharedaccesssignature", "blobendpoint", "accountname"}
-    return found if known & found.keys() else {"accountkey": text.strip()}
+    return found if _FIELDS & found.keys() else {"accountkey": text.strip()}
 
 
 def _kept(profile: Profile, environ: Mapping[str, str], account: str) -> tuple[dict[str, str], str]:
@@ -44,6 +44,12 @@ def _kept(profile: Profile, environ: Mapping[str, str], account: str) -> tuple[d
         return {"sharedaccesssignature": profile["sas_token"]}, profile.source
     if text := environ.get("AZURE_STORAGE_CONNECTION_STRING"):
         found = connection(text)
+        if not found.keys() & (_FIELDS - {"accountkey"}):
+            raise NoCredentials(
+                "AZURE_STORAGE_CONNECTION_STRING is no connection string",
+                hint="It looks like AccountName=NAME;AccountKey=KEY: `az storage account show-connection-string` says "
+                "it. A key alone is AZURE_STORAGE_KEY.",
+            )
         if found.get("accountname", account) == account:
             return found, "environment (AZURE_STORAGE_CONNECTION_STRING)"
     if environ.get("AZURE_STORAGE_ACCOUNT", account) == account:

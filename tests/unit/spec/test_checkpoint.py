@@ -62,3 +62,17 @@ def test_what_osmo_takes_is_always_taken_and_what_is_excluded_there_never(regex:
 def test_a_name_written_literally_takes_that_file(name: str, rest: str) -> None:
     assert Matcher(re.escape(name), "ckpt")(name + rest)
     assert Matcher(re.escape(f"ckpt/{name}"), "ckpt")(name + rest)
+
+
+@pytest.mark.parametrize("name", ["r" * 129, "é" * 120, "r" * 255])
+def test_the_stream_of_a_folder_with_a_long_name_has_a_shorter_one_of_its_own(name: str) -> None:
+    """A store's folder has at most 255 bytes, and the task's name and a suffix are in it, too."""
+    one, other = (CheckpointEntry(f"/a/{last}", "file:///s", 60).stream for last in (name, name[:-1] + "x"))
+    assert one != other
+    assert one.startswith(name[:50])
+    assert len(one.encode()) <= 128
+
+
+def test_the_stream_of_a_folder_is_called_as_the_folder() -> None:
+    assert CheckpointEntry(f"/a/{'r' * 128}", "file:///s", 60).stream == "r" * 128
+    assert CheckpointEntry("/a/ckpt/*", "file:///s", 60).stream == "_"

@@ -54,6 +54,13 @@ def test_another_accounts_connection_is_not_used() -> None:
         AzureCredentials(parse("azure://acc/c"), environ).find()
 
 
+@pytest.mark.parametrize("text", ["nonsense", KEY, f"AccountKey={KEY}", "Account=acc;Key=x"])
+def test_what_is_no_connection_string_is_said_to_be_none(text: str) -> None:
+    environ = {"HOME": "/nowhere", "AZURE_STORAGE_CONNECTION_STRING": text}
+    with pytest.raises(NoCredentials, match="AZURE_STORAGE_CONNECTION_STRING is no connection string"):
+        AzureCredentials(parse("azure://acc/c"), environ).find()
+
+
 def test_the_login_of_az(tmp_path: Path) -> None:
     (tmp_path / "azureProfile.json").touch()
     found = AzureCredentials(parse("azure://acc/c"), {"AZURE_CONFIG_DIR": str(tmp_path)})
